@@ -1,0 +1,19 @@
+//! Lux, a broker for current state.
+//!
+//! The house has four storeys, and data goes through them one way:
+//!
+//! | storey | idea | module |
+//! |---|---|---|
+//! | wire | bytes and values | [`wire`] |
+//! | conn | one peer | `conn` |
+//! | shard | one core | `shard` |
+//! | runtime | one process | `runtime` |
+//!
+//! Everything left of the runtime is pure: no socket, clock, thread, randomness, environment or log. Time
+//! and seeds come in as arguments, so the whole broker, several cores included, runs inside one test.
+
+pub mod ids;
+pub mod key;
+pub mod limits;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! The `lux` program: flags to subcommand.
+
+fn main() {}

@@ -5,6 +5,7 @@
 //!
 //! Read first: `lib.rs`.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use compact_str::CompactString;
@@ -66,6 +67,12 @@ impl Key {
 
     /// The key as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

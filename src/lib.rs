@@ -12,8 +12,15 @@
 //! Everything left of the runtime is pure: no socket, clock, thread, randomness, environment or log. Time
 //! and seeds come in as arguments, so the whole broker, several cores included, runs inside one test.
 
+pub mod access;
+pub mod conn;
+pub mod console;
+pub mod counters;
+pub mod dirty;
 pub mod ids;
 pub mod key;
 pub mod limits;
+pub mod runtime;
+pub mod shard;
 pub mod time;
 pub mod wire;

@@ -3,13 +3,16 @@
 //! Always true: a breach of the RFC is an error, whatever way the bytes were cut; buffers grow with bytes that
 //! have arrived, never with a length that was announced.
 //!
-//! Read first: `wire/mod.rs`.
+//! Read first: `wire/mod.rs`, then `frame/header.rs`.
+
+mod header;
 
 use bytes::Bytes;
 
 use super::Progress;
 use super::error::{FrameError, WireError};
 use crate::limits::CONTROL_PAYLOAD_BYTES_MAX;
+use header::{Frame, HEADER_BYTES_MAX, Opcode};
 
 /// What a peer said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,57 +51,34 @@ struct Partial {
 
 #[derive(Debug)]
 struct Message {
-    text: bool,
+    is_text: bool,
     bytes: Vec<u8>,
     /// How many of the bytes are known to be UTF-8.
     checked: usize,
 }
 
-/// A frame whose header was read.
-#[derive(Clone, Copy, Debug)]
-struct Frame {
-    last: bool,
-    opcode: Opcode,
-    mask: [u8; 4],
-    /// Bytes of the payload still to come.
-    left: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Opcode {
-    Continuation,
-    Text,
-    Binary,
-    Close,
-    Ping,
-    Pong,
-}
-
-/// Two bytes, eight of length, four of mask.
-const HEADER_BYTES_MAX: usize = 14;
-
 impl FrameReader {
     /// Takes bytes from the front of `bytes`, up to the end of one message or control frame.
     ///
     /// Payloads are unmasked in place. `NeedMore` has taken all of `bytes`; `Done.used` is how many it took.
+    /// After an error the reader is of no more use.
     ///
     /// # Errors
     /// [`WireError::Frame`] for a breach of RFC 6455; [`WireError::MessageTooLarge`] as soon as a header
     /// announces that a message will pass `message_bytes_max`.
     pub fn read(&mut self, bytes: &mut [u8], message_bytes_max: usize) -> Result<Progress<Heard>, WireError> {
-        let mut used = 0;
-        loop {
-            let partial = self.partial.get_or_insert_default();
-            if partial.frame.is_none() {
-                let taken = partial.take_header(&bytes[used..], message_bytes_max)?;
-                used += taken;
+        if self.partial.is_none() {
+            if let Some((value, used)) = read_at_once(bytes, message_bytes_max)? {
+                return Ok(Progress::Done { value, used });
             }
-            if partial.frame.is_none() {
-                if partial.is_empty() {
-                    self.partial = None;
-                }
+            if bytes.is_empty() {
                 return Ok(Progress::NeedMore);
             }
+        }
+        let partial = self.partial.get_or_insert_default();
+        let mut used = 0;
+        loop {
+            used += partial.take_header(&bytes[used..], message_bytes_max)?;
             let (taken, heard) = partial.take_payload(&mut bytes[used..])?;
             used += taken;
             if let Some(value) = heard {
@@ -114,66 +94,52 @@ impl FrameReader {
     }
 }
 
+/// Most frames arrive whole and alone: those need no memory but what they say.
+fn read_at_once(bytes: &mut [u8], message_bytes_max: usize) -> Result<Option<(Heard, usize)>, WireError> {
+    let Some((mut frame, header_len)) = Frame::read(bytes, None, message_bytes_max)? else { return Ok(None) };
+    let Some(payload) = bytes[header_len..].get_mut(..frame.left).filter(|_| frame.last) else {
+        return Ok(None);
+    };
+    frame.take(payload);
+    Ok(Some((hear(frame.opcode, payload.to_vec())?, header_len + payload.len())))
+}
+
 impl Partial {
     fn is_empty(&self) -> bool {
         self.header_len == 0 && self.frame.is_none() && self.message.is_none()
     }
 
-    /// Takes bytes of a header; sets `frame` once it is whole.
+    /// Takes bytes until the next frame's header is whole, if that is what comes next.
     fn take_header(&mut self, bytes: &[u8], message_bytes_max: usize) -> Result<usize, WireError> {
-        let mut taken = 0;
-        loop {
-            let known = &self.header[..self.header_len];
-            if let Some(frame) = self.read_header(known, message_bytes_max)? {
-                self.frame = Some(frame);
-                self.header_len = 0;
+        let message_len = self.message.as_ref().map(|message| message.bytes.len());
+        for (taken, byte) in bytes.iter().enumerate() {
+            if self.frame.is_some() {
                 return Ok(taken);
             }
-            let Some(byte) = bytes.get(taken) else { return Ok(taken) };
             self.header[self.header_len] = *byte;
             self.header_len += 1;
-            taken += 1;
+            let known = &self.header[..self.header_len];
+            if let Some((frame, _)) = Frame::read(known, message_len, message_bytes_max)? {
+                self.frame = Some(frame);
+                self.header_len = 0;
+            }
         }
+        Ok(bytes.len())
     }
 
-    /// The frame, if these bytes are its whole header; errors as early as they show.
-    fn read_header(&self, known: &[u8], message_bytes_max: usize) -> Result<Option<Frame>, WireError> {
-        let [first, rest @ ..] = known else { return Ok(None) };
-        let last = first & 0x80 != 0;
-        let opcode = read_opcode(*first, last, self.message.is_some())?;
-        let [second, rest @ ..] = rest else { return Ok(None) };
-        if second & 0x80 == 0 {
-            return Err(FrameError::Unmasked.into());
-        }
-        let short = usize::from(second & 0x7f);
-        if opcode.is_control() && short > CONTROL_PAYLOAD_BYTES_MAX {
-            return Err(FrameError::LongControl.into());
-        }
-        let Some((length, rest)) = read_length(short, rest)? else { return Ok(None) };
-        let before = self.message.as_ref().map_or(0, |message| message.bytes.len());
-        let room = message_bytes_max.saturating_sub(before) as u64;
-        if !opcode.is_control() && length > room {
-            return Err(WireError::MessageTooLarge(message_bytes_max));
-        }
-        let Some(mask) = rest.first_chunk::<4>() else { return Ok(None) };
-        Ok(Some(Frame { last, opcode, mask: *mask, left: length as usize }))
-    }
-
-    /// Takes bytes of a payload; what they complete, if anything.
+    /// Takes bytes of the payload that is arriving; what they complete, if anything.
     fn take_payload(&mut self, bytes: &mut [u8]) -> Result<(usize, Option<Heard>), WireError> {
         let Some(frame) = &mut self.frame else { return Ok((0, None)) };
         let taken = frame.left.min(bytes.len());
         let payload = &mut bytes[..taken];
-        unmask(payload, frame.mask);
-        frame.mask.rotate_left(taken % 4);
-        frame.left -= taken;
+        frame.take(payload);
         let frame = *frame;
         if frame.opcode.is_control() {
             self.control.extend_from_slice(payload);
         } else {
-            let text = frame.opcode == Opcode::Text;
-            let message = self.message.get_or_insert_with(|| Message { text, bytes: Vec::new(), checked: 0 });
-            message.bytes.extend_from_slice(payload);
+            let is_text = frame.opcode == Opcode::Text;
+            let begun = || Message { is_text, bytes: Vec::new(), checked: 0 };
+            self.message.get_or_insert_with(begun).bytes.extend_from_slice(payload);
         }
         if frame.left > 0 {
             return Ok((taken, None));
@@ -182,32 +148,29 @@ impl Partial {
         Ok((taken, self.finish(frame)?))
     }
 
-    /// A frame's payload is whole.
+    /// A frame is whole.
     fn finish(&mut self, frame: Frame) -> Result<Option<Heard>, WireError> {
-        match frame.opcode {
-            Opcode::Ping => Ok(Some(Heard::Ping(std::mem::take(&mut self.control)))),
-            Opcode::Pong => {
-                self.control.clear();
-                Ok(Some(Heard::Pong))
-            }
-            Opcode::Close => Ok(Some(Heard::Close(read_close(&std::mem::take(&mut self.control))?))),
-            Opcode::Continuation | Opcode::Text | Opcode::Binary if !frame.last => {
-                if let Some(message) = self.message.as_mut().filter(|message| message.text) {
-                    message.check_so_far()?;
-                }
-                Ok(None)
-            }
-            Opcode::Continuation | Opcode::Text | Opcode::Binary => {
-                let Some(message) = self.message.take() else { return Ok(None) };
-                message.into_heard().map(Some)
-            }
+        if frame.opcode.is_control() {
+            return hear(frame.opcode, std::mem::take(&mut self.control)).map(Some);
         }
+        if !frame.last {
+            if let Some(message) = &mut self.message {
+                message.check_so_far()?;
+            }
+            return Ok(None);
+        }
+        let Some(message) = self.message.take() else { return Ok(None) };
+        let opcode = if message.is_text { Opcode::Text } else { Opcode::Binary };
+        hear(opcode, message.bytes).map(Some)
     }
 }
 
 impl Message {
-    /// Refuses bytes that no continuation can make UTF-8; a character cut at the end is fine.
+    /// Refuses text that no continuation can make UTF-8; a character cut at the end is fine.
     fn check_so_far(&mut self) -> Result<(), FrameError> {
+        if !self.is_text {
+            return Ok(());
+        }
         match std::str::from_utf8(&self.bytes[self.checked..]) {
             Ok(_) => self.checked = self.bytes.len(),
             Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
@@ -215,63 +178,17 @@ impl Message {
         }
         Ok(())
     }
-
-    fn into_heard(self) -> Result<Heard, WireError> {
-        if !self.text {
-            return Ok(Heard::Binary(self.bytes));
-        }
-        String::from_utf8(self.bytes).map(Heard::Text).map_err(|_| FrameError::NotUtf8.into())
-    }
 }
 
-impl Opcode {
-    fn is_control(self) -> bool {
-        match self {
-            Opcode::Close | Opcode::Ping | Opcode::Pong => true,
-            Opcode::Continuation | Opcode::Text | Opcode::Binary => false,
-        }
+/// What a whole payload says.
+fn hear(opcode: Opcode, payload: Vec<u8>) -> Result<Heard, WireError> {
+    match opcode {
+        Opcode::Text => String::from_utf8(payload).map(Heard::Text).map_err(|_| FrameError::NotUtf8.into()),
+        Opcode::Binary | Opcode::Continuation => Ok(Heard::Binary(payload)),
+        Opcode::Ping => Ok(Heard::Ping(payload)),
+        Opcode::Pong => Ok(Heard::Pong),
+        Opcode::Close => Ok(Heard::Close(read_close(&payload)?)),
     }
-}
-
-fn read_opcode(first: u8, last: bool, inside_message: bool) -> Result<Opcode, FrameError> {
-    if first & 0x70 != 0 {
-        return Err(FrameError::ReservedBit);
-    }
-    let opcode = match first & 0x0f {
-        0x0 => Opcode::Continuation,
-        0x1 => Opcode::Text,
-        0x2 => Opcode::Binary,
-        0x8 => Opcode::Close,
-        0x9 => Opcode::Ping,
-        0xa => Opcode::Pong,
-        _ => return Err(FrameError::Opcode),
-    };
-    if opcode.is_control() {
-        return if last { Ok(opcode) } else { Err(FrameError::FragmentedControl) };
-    }
-    if (opcode == Opcode::Continuation) != inside_message {
-        return Err(FrameError::Continuation);
-    }
-    Ok(opcode)
-}
-
-/// The payload's length in its shortest form, and the bytes after it.
-fn read_length(short: usize, rest: &[u8]) -> Result<Option<(u64, &[u8])>, FrameError> {
-    let (length, rest, least) = match short {
-        126 => match rest.split_first_chunk::<2>() {
-            Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), rest, 126),
-            None => return Ok(None),
-        },
-        127 => match rest.split_first_chunk::<8>() {
-            Some((length, rest)) => (u64::from_be_bytes(*length), rest, 65_536),
-            None => return Ok(None),
-        },
-        _ => (short as u64, rest, 0),
-    };
-    if length < least || length >> 63 != 0 {
-        return Err(FrameError::Length);
-    }
-    Ok(Some((length, rest)))
 }
 
 /// The code of a close frame, if it has one (RFC 6455, sections 5.5.1 and 7.4).
@@ -285,17 +202,6 @@ fn read_close(payload: &[u8]) -> Result<Option<u16>, FrameError> {
     }
     std::str::from_utf8(reason).map_err(|_| FrameError::NotUtf8)?;
     Ok(Some(code))
-}
-
-fn unmask(payload: &mut [u8], mask: [u8; 4]) {
-    let word = u64::from_ne_bytes([mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3]]);
-    let (words, tail) = payload.as_chunks_mut::<8>();
-    for bytes in words {
-        *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
-    }
-    for (byte, mask) in tail.iter_mut().zip(mask.iter().cycle()) {
-        *byte ^= mask;
-    }
 }
 
 /// Writes the header of an unmasked, unfragmented text frame; how many bytes it takes.

@@ -5,6 +5,7 @@
 //!
 //! Read first: `wire/mod.rs`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{IgnoredAny, MapAccess, Visitor};
@@ -117,7 +118,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
                 let mut members = Members::default();
                 while let Some(name) = map.next_key::<&'de RawValue>()? {
-                    if is_data(name.get()) {
+                    if *unescaped_name(name.get().as_bytes()) == *b"data" {
                         members.data = Some(map.next_value::<&'de RawValue>()?.get());
                         members.data_count += 1;
                     } else {
@@ -131,8 +132,28 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// Whether a member's name, as written, is `data`; an escape such as `d\u0061ta` is the same name.
-fn is_data(name: &str) -> bool {
-    name == r#""data""#
-        || name.contains('\\') && serde_json::from_str::<String>(name).is_ok_and(|n| n == "data")
+/// The name that a JSON string stands for, in WTF-8; `name` is as written, in its quotes.
+///
+/// Bytes and not text, because `"\ud800"` is a string of JSON and none of Unicode.
+pub(super) fn unescaped_name(name: &[u8]) -> Cow<'_, [u8]> {
+    struct Visit;
+    impl Visitor<'_> for Visit {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_bytes<E>(self, name: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(name.to_vec())
+        }
+    }
+    let written = name.get(1..name.len().saturating_sub(1)).unwrap_or_default();
+    if memchr::memchr(b'\\', written).is_none() {
+        return Cow::Borrowed(written);
+    }
+    match serde_json::Deserializer::from_slice(name).deserialize_bytes(Visit) {
+        Ok(meant) => Cow::Owned(meant),
+        Err(_) => Cow::Borrowed(written),
+    }
 }

@@ -12,8 +12,14 @@
 //! Everything left of the runtime is pure: no socket, clock, thread, randomness, environment or log. Time
 //! and seeds come in as arguments, so the whole broker, several cores included, runs inside one test.
 
+pub mod access;
+pub mod access_file;
 pub mod ids;
 pub mod key;
 pub mod limits;
+pub mod operator_error;
+pub mod runtime;
+pub mod settings;
 pub mod time;
+pub mod toml_lines;
 pub mod wire;

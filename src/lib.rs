@@ -13,6 +13,7 @@
 //! and seeds come in as arguments, so the whole broker, several cores included, runs inside one test.
 
 pub mod access;
+pub mod access_file;
 pub mod conn;
 pub mod console;
 pub mod counters;
@@ -20,7 +21,10 @@ pub mod dirty;
 pub mod ids;
 pub mod key;
 pub mod limits;
+pub mod operator_error;
 pub mod runtime;
+pub mod settings;
 pub mod shard;
 pub mod time;
+pub mod toml_lines;
 pub mod wire;

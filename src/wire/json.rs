@@ -84,12 +84,14 @@ pub fn compact_into(raw: &[u8], nesting_max: usize, out: &mut Vec<u8>) -> Result
 pub(super) fn string_end(text: &[u8], begin: usize) -> usize {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const TOPS: u64 = ONES << 7;
+    const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+    const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
     let mut at = begin + 1;
     loop {
         while let Some(word) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
             let word = u64::from_le_bytes(*word);
-            let found = zeros(word ^ ONES * u64::from(b'"')) | zeros(word ^ ONES * u64::from(b'\\'));
+            let found = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES);
             if found != 0 {
                 at += found.trailing_zeros() as usize / 8;
                 break;

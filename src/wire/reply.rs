@@ -80,26 +80,31 @@ impl WireError {
 
     /// The close code for a WebSocket that ends because of this (RFC 6455, section 7.4.1).
     pub fn close_code(&self) -> u16 {
-        match self {
-            WireError::Frame(FrameError::NotUtf8) => 1007,
-            WireError::Frame(_) => 1002,
-            WireError::MessageTooLarge(_) => 1009,
-            _other_than_frames => 1008,
+        if let WireError::Frame(breach) = self {
+            return if *breach == FrameError::NotUtf8 { 1007 } else { 1002 };
         }
+        if let WireError::MessageTooLarge(_) = self { 1009 } else { 1008 }
     }
 
     /// Whether the connection ends with the answer: what follows on it cannot be told apart, or is not wanted.
     pub fn closes(&self) -> bool {
         match self {
             // The head was framed well; only its path or query reads badly.
-            WireError::Malformed(Malformed::PercentEncoding) => false,
-            WireError::Malformed(_) | WireError::Version | WireError::TransferCoding => true,
-            WireError::HeadTooLarge(_) | WireError::TooManyFields(_) | WireError::BodyTooLarge(_) => true,
-            WireError::HeadTimeout(_) | WireError::BodyTimeout(_) | WireError::TooManyConnections(_) => true,
+            WireError::Malformed(what) => *what != Malformed::PercentEncoding,
             // Whatever came with an upgrade was never meant as a body of ours.
-            WireError::BadUpgrade(BadUpgrade::Body) => true,
+            WireError::BadUpgrade(what) => *what == BadUpgrade::Body,
+            WireError::Version | WireError::TransferCoding | WireError::BodyTooLarge(_) => true,
+            WireError::HeadTooLarge(_) | WireError::TooManyFields(_) => true,
+            WireError::HeadTimeout(_) | WireError::BodyTimeout(_) | WireError::TooManyConnections(_) => true,
             WireError::Frame(_) | WireError::MessageTooLarge(_) => true,
-            _answered_and_over => false,
+            WireError::Expectation | WireError::StateTooLarge(_) | WireError::TooDeep(_) => false,
+            WireError::NoBody | WireError::NotUtf8(_) | WireError::BadJson(_) | WireError::NoData(_) => false,
+            WireError::BadKey(_) | WireError::BadQuery(..) | WireError::BadCondition(_) => false,
+            WireError::Unauthorized | WireError::Forbidden(_) | WireError::OriginRefused => false,
+            WireError::NotFound | WireError::NoState | WireError::MethodNotAllowed(_) => false,
+            WireError::NotAcceptable | WireError::PreconditionFailed | WireError::PatchType => false,
+            WireError::TooManyPatterns(_) | WireError::KeysFull(_) | WireError::StateMemoryFull(_) => false,
+            WireError::Draining | WireError::BadMessage(_) => false,
         }
     }
 
@@ -119,100 +124,93 @@ impl std::error::Error for WireError {}
 
 impl fmt::Display for WireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_problem(f)?;
+        match self.remedy() {
+            "" => Ok(()),
+            remedy => write!(f, "; {remedy}"),
+        }
+    }
+}
+
+impl WireError {
+    /// What is wrong.
+    fn write_problem(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             WireError::Malformed(what) => write!(f, "{what}"),
-            WireError::Version => write!(f, "only HTTP/1.1 is spoken here; ask again with HTTP/1.1"),
-            WireError::TransferCoding => {
-                write!(
-                    f,
-                    "the only transfer coding known here is chunked; send one Transfer-Encoding: chunked"
-                )
-            }
-            WireError::Expectation => {
-                write!(f, "the only expectation known here is 100-continue; leave Expect out")
-            }
-            WireError::HeadTooLarge(max) => {
-                write!(f, "the request head is larger than {max} bytes; send fewer or shorter fields")
-            }
-            WireError::TooManyFields(max) => {
-                write!(f, "the request has more than {max} header fields; send fewer")
-            }
-            WireError::HeadTimeout(ms) => {
-                write!(f, "the request head took longer than {ms} ms to arrive; send it again, in one go")
-            }
-            WireError::BodyTimeout(ms) => {
-                write!(f, "the body took longer than {ms} ms to arrive; send it again, in one go")
-            }
-            WireError::BodyTooLarge(max) => {
-                write!(f, "the body is larger than {max} bytes; split the state over several keys")
-            }
-            WireError::StateTooLarge(max) => {
-                write!(f, "the state is larger than {max} bytes; split it over several keys")
-            }
-            WireError::TooDeep(max) => {
-                write!(f, "the state nests arrays and objects deeper than {max} levels; flatten it")
-            }
-            WireError::NoBody => write!(f, r#"there is no body; send {{"data":…}}"#),
-            WireError::NotUtf8(at) => {
-                write!(f, "the body is not UTF-8 from byte {at} on; JSON is always sent as UTF-8")
-            }
+            WireError::Version => write!(f, "only HTTP/1.1 is spoken here"),
+            WireError::TransferCoding => write!(f, "the only transfer coding known here is chunked, once"),
+            WireError::Expectation => write!(f, "the only expectation known here is 100-continue"),
+            WireError::HeadTooLarge(max) => write!(f, "the request head is larger than {max} bytes"),
+            WireError::TooManyFields(max) => write!(f, "the request has more than {max} header fields"),
+            WireError::HeadTimeout(ms) => write!(f, "the request head took longer than {ms} ms to arrive"),
+            WireError::BodyTimeout(ms) => write!(f, "the body took longer than {ms} ms to arrive"),
+            WireError::BodyTooLarge(max) => write!(f, "the body is larger than {max} bytes"),
+            WireError::StateTooLarge(max) => write!(f, "the state is larger than {max} bytes"),
+            WireError::TooDeep(max) => write!(f, "the state nests deeper than {max} arrays and objects"),
+            WireError::NoBody => write!(f, "there is no body"),
+            WireError::NotUtf8(at) => write!(f, "the body is not UTF-8 from byte {at} on"),
             WireError::BadJson(what) => write!(f, "the body is not JSON: {what}"),
-            WireError::NoData(why) => write!(f, r#"{why}; send {{"data":…}}"#),
+            WireError::NoData(why) => write!(f, "{why}"),
             WireError::BadKey(why) => write!(f, "{why}"),
             WireError::BadQuery(name, should) => write!(f, "the query parameter `{name}` should be {should}"),
-            WireError::BadCondition(name) => {
-                write!(
-                    f,
-                    r#"{name} is no list of entity tags; write it as "<epoch>.<rev>" with its quotes, or *"#
-                )
-            }
-            WireError::Unauthorized => {
-                write!(f, "no valid API key came with this request; send Authorization: Bearer <key>")
-            }
-            WireError::Forbidden(lacks) => {
-                write!(f, "this API key may not {lacks}; use a key whose grant covers it")
-            }
-            WireError::OriginRefused => {
-                write!(f, "pages from this origin may not use this broker; allow it with --allow-origin")
-            }
-            WireError::NotFound => write!(f, "nothing lives at this path; states are at /api/lux/<key>"),
-            WireError::NoState => write!(f, "this key has no state; PUT one first"),
-            WireError::MethodNotAllowed(allow) => {
-                write!(f, "this path does not know the method; it knows {allow}")
-            }
-            WireError::NotAcceptable => {
-                write!(f, "a stream is a WebSocket, or text/event-stream; ask for one of the two")
-            }
-            WireError::PreconditionFailed => {
-                write!(f, "the state is no longer as the condition says; read it again, then decide anew")
-            }
-            WireError::PatchType => {
-                write!(
-                    f,
-                    "a patch is application/merge-patch+json, or application/json with the patch in `data`"
-                )
-            }
+            WireError::BadCondition(name) => write!(f, "{name} is no list of entity tags"),
+            WireError::Unauthorized => write!(f, "no valid API key came with this request"),
+            WireError::Forbidden(lacks) => write!(f, "this API key may not {lacks}"),
+            WireError::OriginRefused => write!(f, "pages from this origin may not use this broker"),
+            WireError::NotFound => write!(f, "nothing lives at this path"),
+            WireError::NoState => write!(f, "this key has no state"),
+            WireError::MethodNotAllowed(knows) => write!(f, "this path knows only the methods {knows}"),
+            WireError::NotAcceptable => write!(f, "a stream is a WebSocket or text/event-stream"),
+            WireError::PreconditionFailed => write!(f, "the state is not as the condition says"),
+            WireError::PatchType => write!(f, "the Content-Type is none of a patch"),
             WireError::BadUpgrade(what) => write!(f, "{what}"),
-            WireError::TooManyPatterns(max) => {
-                write!(f, "a stream watches at most {max} patterns; use a prefix such as device-*")
-            }
-            WireError::KeysFull(max) => {
-                write!(f, "the broker holds {max} keys per core already; delete some or raise the limit")
-            }
+            WireError::TooManyPatterns(max) => write!(f, "a stream watches at most {max} patterns"),
+            WireError::KeysFull(max) => write!(f, "the broker holds {max} keys per core already"),
             WireError::StateMemoryFull(max) => {
-                write!(f, "the states take {max} bytes already; delete some or raise the limit")
+                write!(f, "the states take their {max} bytes of memory already")
             }
             WireError::TooManyConnections(max) => {
-                write!(f, "the broker serves {max} connections per core already; try again later")
+                write!(f, "the broker serves {max} connections per core already")
             }
-            WireError::Draining => write!(f, "the broker is stopping; try again in a moment"),
+            WireError::Draining => write!(f, "the broker is stopping"),
             WireError::Frame(what) => write!(f, "{what}"),
-            WireError::MessageTooLarge(max) => {
-                write!(f, "a message is at most {max} bytes; send less at once")
+            WireError::MessageTooLarge(max) => write!(f, "the message is larger than {max} bytes"),
+            WireError::BadMessage(why) => write!(f, "{why}"),
+        }
+    }
+
+    /// What to do about it; nothing where the problem says it already.
+    fn remedy(&self) -> &'static str {
+        match self {
+            WireError::Malformed(_) | WireError::BadUpgrade(_) | WireError::Frame(_) => "",
+            WireError::BadKey(_) | WireError::BadQuery(..) => "",
+            WireError::Version => "ask again with HTTP/1.1",
+            WireError::TransferCoding => "send Transfer-Encoding: chunked, or a Content-Length",
+            WireError::Expectation => "leave Expect out",
+            WireError::HeadTooLarge(_) | WireError::TooManyFields(_) => "send fewer or shorter fields",
+            WireError::HeadTimeout(_) | WireError::BodyTimeout(_) => "send it again, in one go",
+            WireError::BodyTooLarge(_) | WireError::StateTooLarge(_) => "split the state over several keys",
+            WireError::TooDeep(_) => "flatten it",
+            WireError::NoBody | WireError::NoData(_) => r#"send {"data":…}"#,
+            WireError::NotUtf8(_) => "JSON always travels as UTF-8",
+            WireError::BadJson(_) => r#"send {"data":…} with valid JSON in it"#,
+            WireError::BadCondition(_) => r#"write each as "<epoch>.<rev>" with its quotes, or a single *"#,
+            WireError::Unauthorized => "send Authorization: Bearer <key>",
+            WireError::Forbidden(_) => "use a key whose grant covers it",
+            WireError::OriginRefused => "allow it with --allow-origin",
+            WireError::NotFound => "states are at /api/lux/<key>",
+            WireError::NoState => "PUT one first",
+            WireError::MethodNotAllowed(_) => "use one of them",
+            WireError::NotAcceptable => "ask for one of the two",
+            WireError::PreconditionFailed => "read it again, then decide anew",
+            WireError::PatchType => {
+                r#"send application/merge-patch+json, or application/json with {"data":<patch>}"#
             }
-            WireError::BadMessage(why) => {
-                write!(f, r#"{why}; send {{"subscribe":["key"]}} or {{"unsubscribe":["key"]}}"#)
-            }
+            WireError::TooManyPatterns(_) => "watch a prefix such as device-*",
+            WireError::KeysFull(_) | WireError::StateMemoryFull(_) => "delete some, or raise the limit",
+            WireError::TooManyConnections(_) | WireError::Draining => "try again in a moment",
+            WireError::MessageTooLarge(_) => "send less at once",
+            WireError::BadMessage(_) => r#"send {"subscribe":["key"]} or {"unsubscribe":["key"]}"#,
         }
     }
 }

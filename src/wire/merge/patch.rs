@@ -6,7 +6,7 @@
 //! Read first: `merge/shape.rs`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::shape::Shape;
@@ -33,8 +33,8 @@ pub(super) enum Change<'p> {
 pub(super) struct Patch<'p> {
     /// Its members, in the order in which their names first appear.
     pub(super) members: Vec<Named<'p>>,
-    /// Positions in `members`, once there are many.
-    index: BTreeMap<Cow<'p, [u8]>, usize>,
+    /// Positions in `members`, once there are many. Asked, never walked, so its order is nobody's.
+    index: HashMap<Cow<'p, [u8]>, usize>,
 }
 
 /// One member of a patch.

@@ -281,12 +281,7 @@ fn with_data(value: &str) -> Result<bool, WireError> {
     }
 }
 
-fn stream(
-    head: &Head<'_>,
-    house: &House,
-    now: Now,
-    path_pattern: Option<&str>,
-) -> Result<Call, WireError> {
+fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) -> Result<Call, WireError> {
     let query = stream_query(head)?;
     let wants_socket = upgrade::wanted(head);
     let handshake = if wants_socket { Some(upgrade::handshake(head)?) } else { None };

@@ -6,9 +6,9 @@
 //! Read first: `conn/call.rs`.
 
 use crate::conn::call::{Format, Listing};
+use crate::counters::Counters;
 use crate::ids::{Place, Rev, ShardId};
 use crate::key::{Key, Pattern};
-use crate::counters::Counters;
 use crate::wire::record::Record;
 
 /// The exchange under way on an HTTP connection, if other cores or time must have their say.

@@ -44,9 +44,7 @@ pub enum Landed {
 
 async fn fly(flight: Flight) -> Landed {
     match flight {
-        Flight::Accept(listener) => {
-            Landed::Accepted(listener.accept().await.map(|(stream, _)| stream))
-        }
+        Flight::Accept(listener) => Landed::Accepted(listener.accept().await.map(|(stream, _)| stream)),
         Flight::Read(conn, stream, buffer) => {
             let (result, buffer) = stream.read(buffer).await;
             Landed::Read(conn, result, buffer)
@@ -66,24 +64,35 @@ async fn fly(flight: Flight) -> Landed {
 pub struct Flights<F> {
     set: FuturesUnordered<F>,
     take_off: fn(Flight) -> F,
+    /// Some were begun since the last look: a future is handed to the kernel when it is first polled.
+    waiting: bool,
 }
 
 /// An empty sky.
 pub fn flights() -> Flights<impl Future<Output = Landed>> {
-    Flights { set: FuturesUnordered::new(), take_off: fly }
+    Flights { set: FuturesUnordered::new(), take_off: fly, waiting: false }
 }
 
 impl<F: Future<Output = Landed>> Flights<F> {
     /// Hands an operation to the kernel. It goes with the next submission, all of a turn together.
     pub fn begin(&mut self, flight: Flight) {
         self.set.push((self.take_off)(flight));
+        self.waiting = true;
     }
 
-    /// The next operation that is back.
+    /// Whether some of them wait for [`Flights::poll_landed`] to take off.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// The next operation that is back; whatever waits takes off.
     pub fn poll_landed(&mut self, cx: &mut Context<'_>) -> Poll<Landed> {
         match Pin::new(&mut self.set).poll_next(cx) {
             Poll::Ready(Some(landed)) => Poll::Ready(landed),
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            Poll::Ready(None) | Poll::Pending => {
+                self.waiting = false;
+                Poll::Pending
+            }
         }
     }
 }

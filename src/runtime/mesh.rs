@@ -7,6 +7,7 @@
 //! Read first: `shard/contract.rs`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
@@ -43,11 +44,24 @@ impl Bells {
     }
 }
 
+/// The end of a queue that this core reads.
+struct Incoming {
+    queue: Consumer<PeerMessage>,
+    is_stuck: Arc<AtomicBool>,
+}
+
+/// The end of a queue that this core writes.
+struct Outgoing {
+    queue: Producer<PeerMessage>,
+    /// The writer found no room and wants to be woken when there is.
+    is_stuck: Arc<AtomicBool>,
+}
+
 /// One core's ends of the queues.
 pub struct Port {
     shard: ShardId,
-    from: Vec<Option<Consumer<PeerMessage>>>,
-    to: Vec<Option<Producer<PeerMessage>>>,
+    from: Vec<Option<Incoming>>,
+    to: Vec<Option<Outgoing>>,
     commands: Consumer<Command>,
     bells: Bells,
 }
@@ -68,15 +82,16 @@ pub fn build(shards: u16) -> (Desk, Vec<Port>) {
     for shard in (0..shards).map(ShardId) {
         let (producer, consumer) = RingBuffer::new(COMMAND_SLOTS);
         commands.push(producer);
-        let none = || (0..count).map(|_| None).collect();
-        let (from, to) = (none(), (0..count).map(|_| None).collect());
+        let (from, to) = ((0..count).map(|_| None).collect(), (0..count).map(|_| None).collect());
         ports.push(Port { shard, from, to, commands: consumer, bells: bells.clone() });
     }
     for writer in 0..count {
         for reader in (0..count).filter(|reader| *reader != writer) {
             let (producer, consumer) = RingBuffer::new(MESH_SLOTS);
-            ports[writer].to[reader] = Some(producer);
-            ports[reader].from[writer] = Some(consumer);
+            let is_stuck = Arc::new(AtomicBool::new(false));
+            let outgoing = Outgoing { queue: producer, is_stuck: is_stuck.clone() };
+            ports[writer].to[reader] = Some(outgoing);
+            ports[reader].from[writer] = Some(Incoming { queue: consumer, is_stuck });
         }
     }
     (Desk { commands, bells }, ports)
@@ -88,11 +103,17 @@ impl Port {
         self.bells.0[self.shard.index()].register(waker);
     }
 
-    /// The next message of another core.
+    /// The next message of another core, which is woken if it waits for room.
     pub fn next_message(&mut self) -> Option<(ShardId, PeerMessage)> {
-        self.from.iter_mut().enumerate().find_map(|(from, queue)| {
-            let message = queue.as_mut()?.pop().ok()?;
-            Some((ShardId(from as u16), message))
+        let bells = &self.bells;
+        self.from.iter_mut().enumerate().find_map(|(from, incoming)| {
+            let incoming = incoming.as_mut()?;
+            let message = incoming.queue.pop().ok()?;
+            let from = ShardId(from as u16);
+            if incoming.is_stuck.swap(false, Ordering::SeqCst) {
+                bells.ring(from);
+            }
+            Some((from, message))
         })
     }
 
@@ -103,26 +124,33 @@ impl Port {
 
     /// Sends what `next` gives while there is room, and wakes the reader if anything went.
     pub fn send_all(&mut self, to: ShardId, mut next: impl FnMut() -> Option<PeerMessage>) {
-        let Some(queue) = self.to[to.index()].as_mut() else { return };
+        let Some(outgoing) = self.to[to.index()].as_mut() else { return };
         let mut any = false;
-        while !queue.is_full()
+        while outgoing.has_room()
             && let Some(message) = next()
         {
-            any = queue.push(message).is_ok();
+            any = outgoing.queue.push(message).is_ok();
         }
         if any {
             self.bells.ring(to);
         }
     }
 
-    /// Wakes a core whose queue this one has made room in.
-    pub fn ring(&self, shard: ShardId) {
-        self.bells.ring(shard);
-    }
-
     /// The bells of all cores.
     pub fn bells(&self) -> &Bells {
         &self.bells
+    }
+}
+
+impl Outgoing {
+    /// Whether there is room. Where there is none, the reader is asked to say when there is, and looked at
+    /// once more: it may have made room before it could know.
+    fn has_room(&self) -> bool {
+        if !self.queue.is_full() {
+            return true;
+        }
+        self.is_stuck.store(true, Ordering::SeqCst);
+        !self.queue.is_full()
     }
 }
 

@@ -83,7 +83,9 @@ impl Broker {
             threads.push(spawn(start, ready.clone())?);
         }
         for _ in &threads {
-            readiness.recv().unwrap_or_else(|_| Err(OperatorError::new("a core ended early", "try again")))?;
+            readiness
+                .recv()
+                .unwrap_or_else(|_| Err(OperatorError::new("a core ended early", "try again")))?;
         }
         tracing::info!(%address, cores = settings.cores, epoch = epoch.as_str(), "the broker listens");
         Ok(Broker { address, settings, desk, threads })
@@ -99,24 +101,19 @@ impl Broker {
     /// # Errors
     /// What ended it instead.
     pub fn wait(mut self) -> Result<(), OperatorError> {
-        let mut stopping = false;
         let signals = signals();
-        loop {
-            match signals.wait() {
-                Ok(Signal::SIGHUP) => self.reload(),
-                Ok(_) if stopping => {
-                    self.desk.tell_all(|| Command::Halt);
-                    break;
-                }
-                Ok(_) => {
-                    tracing::info!("the broker stops");
-                    stopping = true;
-                    self.desk.tell_all(|| Command::Drain);
-                    break;
-                }
-                Err(_) => continue,
-            }
+        while !matches!(signals.wait(), Ok(Signal::SIGTERM | Signal::SIGINT)) {
+            self.reload();
         }
+        tracing::info!("the broker stops");
+        let mut desk = self.desk;
+        desk.tell_all(|| Command::Drain);
+        let in_a_hurry = move || {
+            while !matches!(signals.wait(), Ok(Signal::SIGTERM | Signal::SIGINT)) {}
+            desk.tell_all(|| Command::Halt);
+        };
+        // Ends with the process; a second signal ends the process sooner.
+        let _ = Builder::new().name("lux-hurry".into()).spawn(in_a_hurry);
         for thread in self.threads {
             thread.join().map_err(|_| OperatorError::new("a core ended with a fault", "see the log"))?;
         }
@@ -163,14 +160,14 @@ fn origins(settings: &Settings) -> Origins {
 
 fn random() -> Result<u64, OperatorError> {
     getrandom::u64().map_err(|error| {
-        OperatorError::new(format!("the system gives no random bytes: {error}"), "see that getrandom(2) works")
+        OperatorError::new(
+            format!("the system gives no random bytes: {error}"),
+            "see that getrandom(2) works",
+        )
     })
 }
 
-fn spawn(
-    start: Start,
-    ready: Sender<Result<(), OperatorError>>,
-) -> Result<JoinHandle<()>, OperatorError> {
+fn spawn(start: Start, ready: Sender<Result<(), OperatorError>>) -> Result<JoinHandle<()>, OperatorError> {
     let name = format!("lux-core-{}", start.config.id.0);
     Builder::new().name(name).spawn(move || run(start, &ready)).map_err(|error| {
         OperatorError::new(format!("no thread for a core: {error}"), "raise the limit on processes")

@@ -107,7 +107,7 @@ impl<F: Future<Output = Landed>> Worker<F> {
             if self.stopping.is_over(self.shard.is_deserted(), now) {
                 return Poll::Ready(());
             }
-            if !took_any && !self.arm_timer(cx) {
+            if !took_any && !self.flights.is_waiting() && !self.arm_timer(cx) {
                 return Poll::Pending;
             }
         }
@@ -181,10 +181,7 @@ impl<F: Future<Output = Landed>> Worker<F> {
     }
 
     fn accept_more(&mut self) {
-        while self.accepting < ACCEPTS
-            && !self.resting
-            && !self.stopping.has_begun()
-            && self.shard.has_room()
+        while self.accepting < ACCEPTS && !self.resting && !self.stopping.has_begun() && self.shard.has_room()
         {
             self.accepting += 1;
             self.flights.begin(Flight::Accept(self.listener.clone()));

@@ -6,9 +6,9 @@
 //! Read first: `conn/call.rs`.
 
 use crate::conn::call::{Listing, Outcome, Question};
+use crate::counters::Counters;
 use crate::ids::ConnId;
 use crate::key::{Key, Pattern};
-use crate::counters::Counters;
 use crate::wire::record::Record;
 
 /// What one core says to another. A ticket is the connection that waits for the answer.

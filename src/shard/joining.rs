@@ -180,9 +180,7 @@ impl Shard {
     pub(super) fn pattern_of(&self, place: Place) -> Pattern {
         let pattern = match place {
             Place::Key(key) => self.store.get(key).map(|entry| Pattern::Exact(entry.key.clone())),
-            Place::Group(group) => {
-                self.groups.get(group).map(|group| Pattern::Prefix(group.prefix.clone()))
-            }
+            Place::Group(group) => self.groups.get(group).map(|group| Pattern::Prefix(group.prefix.clone())),
         };
         pattern.unwrap_or(Pattern::ALL)
     }

@@ -8,10 +8,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::conn::waiting::Watch;
 use crate::dirty::{Dirty, Owed};
 use crate::ids::{ConnId, KeyId};
 use crate::key::Pattern;
-use crate::conn::waiting::Watch;
 use crate::shard::contract::PeerMessage;
 
 /// One other core, as this one sees it.
@@ -57,10 +57,5 @@ impl Link {
     /// Messages and keys that wait.
     pub fn len(&self) -> usize {
         self.queue.len() + self.owed.len()
-    }
-
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.owed.is_empty()
     }
 }

@@ -67,14 +67,10 @@ impl Shard {
     }
 }
 
-fn page(
-    epoch: &Epoch,
-    listing: &Listing,
-    mut records: Vec<(Key, Record)>,
-    horizon: Option<Key>,
-) -> Vec<u8> {
+fn page(epoch: &Epoch, listing: &Listing, mut records: Vec<(Key, Record)>, horizon: Option<Key>) -> Vec<u8> {
     records.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let within = horizon.as_ref().map_or(records.len(), |horizon| records.partition_point(|(key, _)| key <= horizon));
+    let within =
+        horizon.as_ref().map_or(records.len(), |horizon| records.partition_point(|(key, _)| key <= horizon));
     let mut next = None;
     let mut out = format!("{{\"epoch\":\"{}\",\"records\":[", epoch.as_str()).into_bytes();
     let mut written = 0;

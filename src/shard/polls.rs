@@ -24,9 +24,10 @@ impl Shard {
 
     /// Answers the poll if what is newest is news to its peer.
     pub(super) fn settle_poll(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        conn.outbox.owed.clear();
-        let Some(format) = poll_format(&conn.speech) else { return };
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.outbox.owed.clear();
+        }
+        let Some(format) = self.conns.get(id).and_then(|conn| poll_format(&conn.speech)) else { return };
         let live = self.polled(id).and_then(Entry::live);
         let outcome = match live {
             Some(record) if format.conditions.not_modified(Some(record.rev())) => return,

@@ -39,7 +39,7 @@ pub struct Entry {
 impl Entry {
     /// The newest record, if there is a state.
     pub fn live(&self) -> Option<&Record> {
-        self.record.as_ref().filter(|record| !record.is_deleted())
+        self.record.as_ref().filter(|record| is_state(record))
     }
 
     /// The newest revision; 0 where there was none.
@@ -51,10 +51,15 @@ impl Entry {
         let is_watched = self.watchers.is_held() || (!self.owned && !self.groups.is_empty());
         match &self.record {
             None => self.watchers.is_held(),
-            Some(record) if record.is_deleted() => self.remembered || self.watchers.is_held(),
+            Some(record) if !is_state(record) => self.remembered || self.watchers.is_held(),
             Some(_) => self.owned || is_watched,
         }
     }
+}
+
+/// Whether a record has a state, and is not a deletion or the word that there never was one.
+fn is_state(record: &Record) -> bool {
+    !record.is_deleted() && record.rev() > Rev(0)
 }
 
 /// The keys of one core.
@@ -67,6 +72,7 @@ pub struct Store {
     /// Deletions in the order they happened, some of them overtaken by a new state.
     tombstones: VecDeque<(KeyId, Rev)>,
     remembered: usize,
+    /// The highest revision that was ever forgotten: a key without an entry starts above it.
     floor: Rev,
     keys_live: usize,
     bytes_live: usize,
@@ -81,16 +87,6 @@ impl Store {
     /// Memory that the states of this core hold, in bytes.
     pub fn bytes_live(&self) -> usize {
         self.bytes_live
-    }
-
-    /// Entries of all kinds.
-    pub fn entries(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// The highest revision that was ever forgotten: a key without an entry starts above it.
-    pub fn floor(&self) -> Rev {
-        self.floor
     }
 
     /// The key with this name, if there is an entry.
@@ -147,13 +143,14 @@ impl Store {
     /// Puts a newer record in place.
     pub fn replace(&mut self, id: KeyId, record: Record) {
         let Some(entry) = self.entries.get_mut(id.slot as usize) else { return };
-        debug_assert!(entry.generation == id.generation && record.rev() > entry.rev());
+        debug_assert!(entry.generation == id.generation);
+        debug_assert!(entry.record.is_none() || record.rev() > entry.rev(), "a record only grows newer");
         if entry.owned {
             if let Some(old) = entry.live() {
                 self.keys_live -= 1;
                 self.bytes_live -= old.bytes_kept();
             }
-            if !record.is_deleted() {
+            if is_state(&record) {
                 self.keys_live += 1;
                 self.bytes_live += record.bytes_kept();
             }
@@ -234,19 +231,27 @@ impl Store {
     }
 
     /// Every entry whose key begins so, in bytewise order.
-    pub fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = (KeyId, &Entry)> {
+    pub fn with_prefix<'s>(&'s self, prefix: &'s str) -> impl Iterator<Item = (KeyId, &'s Entry)> {
         self.from(Bound::Included(prefix), prefix)
     }
 
     /// The same, after the key `after`.
-    pub fn with_prefix_after(&self, prefix: &str, after: &str) -> impl Iterator<Item = (KeyId, &Entry)> {
+    pub fn with_prefix_after<'s>(
+        &'s self,
+        prefix: &'s str,
+        after: &'s str,
+    ) -> impl Iterator<Item = (KeyId, &'s Entry)> {
         match after < prefix {
             true => self.from(Bound::Included(prefix), prefix),
             false => self.from(Bound::Excluded(after), prefix),
         }
     }
 
-    fn from(&self, start: Bound<&str>, prefix: &str) -> impl Iterator<Item = (KeyId, &Entry)> {
+    fn from<'s>(
+        &'s self,
+        start: Bound<&'s str>,
+        prefix: &'s str,
+    ) -> impl Iterator<Item = (KeyId, &'s Entry)> {
         self.order
             .range::<str, _>((start, Bound::Unbounded))
             .take_while(move |(key, _)| key.as_str().starts_with(prefix))

@@ -58,6 +58,11 @@ struct Message {
 }
 
 impl FrameReader {
+    /// Whether nothing is pending: no begun frame, no begun message.
+    pub fn is_idle(&self) -> bool {
+        self.partial.is_none()
+    }
+
     /// Takes bytes from the front of `bytes`, up to the end of one message or control frame.
     ///
     /// Payloads are unmasked in place. `NeedMore` has taken all of `bytes`; `Done.used` is how many it took.

@@ -23,18 +23,18 @@ impl<'a> ResponseWriter<'a> {
     }
 
     /// Writes a field. The value is ours: it holds no line break.
-    pub fn field(self, name: &str, value: &str) -> ResponseWriter<'a> {
+    pub fn field(&mut self, name: &str, value: &str) -> &mut Self {
         debug_assert!(!value.contains(['\r', '\n']), "a value holds no line break");
         self.bytes(name, value.as_bytes())
     }
 
     /// Writes a field whose value is a number.
-    pub fn number(self, name: &str, value: u64) -> ResponseWriter<'a> {
+    pub fn number(&mut self, name: &str, value: u64) -> &mut Self {
         self.bytes(name, itoa::Buffer::new().format(value).as_bytes())
     }
 
     /// Writes `ETag: "<epoch>.<rev>"` (RFC 9110, section 8.8.3).
-    pub fn etag(self, epoch: &Epoch, rev: Rev) -> ResponseWriter<'a> {
+    pub fn etag(&mut self, epoch: &Epoch, rev: Rev) -> &mut Self {
         self.out.extend_from_slice(b"ETag: \"");
         self.out.extend_from_slice(epoch.as_str().as_bytes());
         self.out.push(b'.');
@@ -44,11 +44,11 @@ impl<'a> ResponseWriter<'a> {
     }
 
     /// Writes the blank line that ends the head.
-    pub fn end(self) {
+    pub fn end(&mut self) {
         self.out.extend_from_slice(b"\r\n");
     }
 
-    fn bytes(self, name: &str, value: &[u8]) -> ResponseWriter<'a> {
+    fn bytes(&mut self, name: &str, value: &[u8]) -> &mut Self {
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b": ");
         self.out.extend_from_slice(value);

@@ -14,9 +14,11 @@
 
 pub mod access;
 pub mod access_file;
+pub mod cli;
 pub mod ids;
 pub mod key;
 pub mod limits;
+pub mod machine;
 pub mod operator_error;
 pub mod runtime;
 pub mod settings;

@@ -14,6 +14,7 @@
 
 pub mod access;
 pub mod access_file;
+pub mod cli;
 pub mod conn;
 pub mod console;
 pub mod counters;
@@ -21,6 +22,7 @@ pub mod dirty;
 pub mod ids;
 pub mod key;
 pub mod limits;
+pub mod machine;
 pub mod operator_error;
 pub mod runtime;
 pub mod settings;

@@ -1,0 +1,1 @@
+// Placeholder: the SDK comes from its own branch.

@@ -6,6 +6,7 @@
 
 import { byId, write } from './dom.js';
 import { count, perSecond } from './format.js';
+import { curlLine } from './commands.js';
 import { Curve } from './curves.js';
 
 const WORDS = { live: 'Live', connecting: 'Connecting', waiting: 'Reconnecting', stopped: 'Not connected' };
@@ -13,6 +14,7 @@ const WORDS = { live: 'Live', connecting: 'Connecting', waiting: 'Reconnecting',
 export class Bar {
   constructor(store, rate) {
     this.store = store;
+    byId('first-command').textContent = curlLine('put', location.origin, 'dashboard-main', null);
     this.rate = rate;
     this.curves = [new Curve(byId('rate-curve')), new Curve(byId('overview-curve'), { tall: true })];
   }
@@ -43,6 +45,9 @@ export class Bar {
 
   states() {
     for (const id of ['states', 'overview-states']) write(byId(id), count(this.store.alive));
+    // Only a broker that has said all it holds is known to hold nothing.
+    byId('first').hidden = this.store.epoch === null || this.store.entries.size > 0;
+    for (const id of ['field', 'field-hint']) byId(id).hidden = !byId('first').hidden;
   }
 
   recolor() {

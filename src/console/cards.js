@@ -6,7 +6,7 @@
 import { make, write } from './dom.js';
 import { measure } from './format.js';
 import { Curve } from './curves.js';
-import { light } from './glow.js';
+import { lightText } from './glow.js';
 
 /** The most cards shown before the person asks for the rest. */
 const CARDS_FIRST = 8;
@@ -81,7 +81,7 @@ class Card {
 
   show(series, lit) {
     const text = measure(series.last);
-    if (lit && this.value.textContent && this.value.textContent !== text) light(this.value);
+    if (lit && this.value.textContent && this.value.textContent !== text) lightText(this.value);
     write(this.value, text);
     this.curve.draw(series);
   }

@@ -5,7 +5,7 @@
 // Read first: history.js.
 
 /** Even a young curve spans this much time, so that its first points do not jump about. */
-const SPAN_LEAST_MS = 30_000;
+const SPAN_LEAST_MS = 8_000;
 
 const curves = new WeakMap();
 const sizes = new ResizeObserver((entries) => {
@@ -87,7 +87,8 @@ export class Curve {
     shade.addColorStop(0, withAlpha(this.color, 0.28));
     shade.addColorStop(1, withAlpha(this.color, 0));
     this.#path(points);
-    this.context.lineTo(points[points.length - 1][0], this.height);
+    this.context.lineTo(this.width, points[points.length - 1][1]);
+    this.context.lineTo(this.width, this.height);
     this.context.lineTo(points[0][0], this.height);
     this.context.fillStyle = shade;
     this.context.fill();

@@ -10,7 +10,7 @@ import { exactData } from './exact.js';
 import { numbersIn } from './history.js';
 import { Cards } from './cards.js';
 import { Tree } from './tree.js';
-import { COMMANDS, curlLine } from './commands.js';
+import { COMMANDS, curlLine, suits } from './commands.js';
 import { light } from './glow.js';
 
 export class Detail {
@@ -76,7 +76,7 @@ export class Detail {
     this.cards.show(this.history.of(this.key), this.numbers, lit);
     this.tree.show(exactData(entry.text), lit);
     if (lit) light(byId('rev-figure'));
-    this.#showCommand(JSON.stringify(data));
+    this.#showCommand(dataText(entry.text));
   }
 
   #makeTabs() {
@@ -94,9 +94,19 @@ export class Detail {
 
   #showCommand(stateText) {
     this.stateText = stateText;
-    this.tabs.forEach((tab) => tab.setAttribute('aria-pressed', String(tab.textContent === this.command)));
-    write(byId('command'), curlLine(this.command, location.origin, this.key, stateText));
+    const command = suits(this.command, stateText) ? this.command : 'put';
+    for (const tab of this.tabs) {
+      tab.hidden = !suits(tab.textContent, stateText);
+      tab.setAttribute('aria-pressed', String(tab.textContent === command));
+    }
+    write(byId('command'), curlLine(command, location.origin, this.key, stateText));
   }
+}
+
+/** The state's own text out of its record's: what stands between `"data":` and the last brace. */
+function dataText(recordText) {
+  const start = recordText.indexOf('"data":') + 7;
+  return recordText.slice(start, recordText.lastIndexOf('}'));
 }
 
 function whenDeleted(entry, ageMs) {

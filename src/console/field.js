@@ -10,7 +10,9 @@ import { withAlpha } from './curves.js';
 import { wantsStillness } from './frame.js';
 
 const COOLING_MS = 4_000;
-const CELLS = [34, 28, 22, 17, 13, 10, 8, 6, 5, 4, 3];
+const CELLS = [58, 50, 43, 37, 32, 27, 23, 19, 16, 13, 11, 9, 7, 6, 5, 4, 3];
+/** Keys that share their beginning with no other. */
+const SINGLES = 'others';
 const LABEL_HEIGHT = 26;
 const GAP_BETWEEN = 18;
 /** Cooling is slow enough to be smooth at this pace, and a wall screen stays cool too. */
@@ -56,12 +58,7 @@ export class Field {
   /** Gives every key its place: the largest lights with which all families fit. */
   arrange() {
     if (this.width === 0) return;
-    const families = new Map();
-    for (const key of [...this.store.entries.keys()].sort()) {
-      const name = family(key);
-      if (!families.has(name)) families.set(name, []);
-      families.get(name).push(this.store.entries.get(key));
-    }
+    const families = familiesOf([...this.store.entries.values()]);
     for (const cell of CELLS) if (this.#layOut(families, cell)) break;
     this.paintedAt = 0;
   }
@@ -160,6 +157,20 @@ export class Field {
     this.canvas.classList.toggle('is-over', place !== null);
     write(this.hint, place ? describe(place.entry, this.store) : this.hint.dataset.text);
   }
+}
+
+function familiesOf(entries) {
+  const families = new Map();
+  for (const entry of entries.sort((a, b) => (a.key < b.key ? -1 : 1))) {
+    const name = family(entry.key);
+    if (!families.has(name)) families.set(name, []);
+    families.get(name).push(entry);
+  }
+  // A name over every single light would be a page of names.
+  const singles = [...families].filter(([, members]) => members.length === 1);
+  if (singles.length < 2) return families;
+  for (const [name] of singles) families.delete(name);
+  return families.set(SINGLES, singles.flatMap(([, members]) => members));
 }
 
 function describe(entry, store) {

@@ -50,7 +50,7 @@ export class Session {
     if (this.store.epoch !== null && !sameEpoch) this.store.forgetRevisions();
     for (const { record, text } of this.seen.values()) this.store.take(record, text, false);
     if (!(this.resumed && sameEpoch)) this.store.dropUnseen(this.seen);
-    this.store.epoch = epoch;
+    this.store.settle(epoch);
     this.synced = true;
     this.seen = new Map();
   }

@@ -79,6 +79,12 @@ export class Store {
     }
   }
 
+  /** The snapshot is whole: what is held now is what the broker holds, in this epoch. */
+  settle(epoch) {
+    this.epoch = epoch;
+    this.shapeChanged = true;
+  }
+
   /** A new epoch: revisions start again, so none that is held may win over one that comes. */
   forgetRevisions() {
     for (const entry of this.entries.values()) entry.rev = 0;

@@ -30,14 +30,14 @@ impl Broker {
         self.address
     }
 
-    /// Waits until it was told to stop, by a signal or [`Broker::stop`], and has drained.
+    /// Waits until it was told to stop, by a signal or [`stop`], and has drained.
     ///
     /// # Errors
     /// What ended it instead.
     pub fn wait(self) -> Result<(), OperatorError> {
         Ok(())
     }
-
-    /// Tells it to drain and end.
-    pub fn stop(&self) {}
 }
+
+/// Tells the broker of this process to stop, as SIGTERM does.
+pub fn stop() {}

@@ -212,7 +212,9 @@ fn send(client: &Client, write: &Write) -> Result<(), Failure> {
 fn complain(name: &str, failure: &Failure) {
     match failure {
         Failure::Operator(error) => eprintln!("the producer `{name}` is in trouble: {error}"),
-        Failure::Refused(why) => eprintln!("the producer `{name}` is in trouble: {why}"),
+        Failure::Usage(why) | Failure::Refused(why) => {
+            eprintln!("the producer `{name}` is in trouble: {why}")
+        }
         Failure::Told | Failure::OutputClosed => {}
     }
 }

@@ -15,6 +15,10 @@
 pub mod access;
 pub mod access_file;
 pub mod cli;
+pub mod conn;
+pub mod console;
+pub mod counters;
+pub mod dirty;
 pub mod ids;
 pub mod key;
 pub mod limits;
@@ -22,6 +26,7 @@ pub mod machine;
 pub mod operator_error;
 pub mod runtime;
 pub mod settings;
+pub mod shard;
 pub mod time;
 pub mod toml_lines;
 pub mod wire;

@@ -180,7 +180,7 @@ pub(super) fn unescaped_name(name: &[u8]) -> Cow<'_, [u8]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -327,7 +327,8 @@ mod tests {
             Just(serde_json::Value::Null),
             any::<bool>().prop_map(Into::into),
             any::<i64>().prop_map(Into::into),
-            any::<f64>().prop_map(Into::into),
+            // Quarters: serde_json reads a text with many digits only nearly.
+            any::<i32>().prop_map(|quarters| (f64::from(quarters) / 4.0).into()),
             "[a-c \"\\\\{}\\[\\]:,\t\né]{0,12}".prop_map(Into::into),
         ];
         leaf.prop_recursive(5, 48, 5, |inner| {

@@ -1,1 +1,857 @@
-// Placeholder: the SDK comes from its own branch.
+// Lux for JavaScript: the state of one key, kept current in a page or a Node process.
+//
+// Always true: inside an epoch a revision never goes back; what was merely found in storage is never sent to
+// the broker; writes go out one at a time, in the order in which they were made; `Session` touches no clock,
+// socket, storage or chance: it is told what happened, and asks the `World` handed to it.
+//
+// Read first: README.md for how it is used; then `Lux` (what a page holds), `Session` (all decisions), `World`.
+
+const CONNECT_MS = 15_000; // from opening a stream to its snapshot
+const QUIET_MS = 45_000; // a stream that shows no life for one to two of these is asked for some
+const ANSWER_MS = 10_000; // how long that may take
+const WAKE_ANSWER_MS = 4_000; // the same after the page slept, when a dead connection is likely
+const RETRY_FIRST_MS = 500; // delays double from here …
+const RETRY_MAX_MS = 30_000; // … to here; each is drawn between its half and its whole
+const RESTART_SPREAD_MS = 3_000; // viewers of a restarting broker come back spread over this
+const REQUEST_MS = 30_000; // a request without an answer by then has failed
+const STORE_MS = 1_000; // storage is written at most this often
+const KEEPALIVE_BYTES_MAX = 60 * 1024; // browsers let requests of 64 KiB in all outlive their page
+
+/** What went wrong; `code` and `message` are the broker's own where it had any. */
+export class LuxError extends Error {
+  constructor(code, message, status = 0) {
+    super(message);
+    Object.assign(this, { name: new.target.name, code, status });
+  }
+}
+
+/** A compare-and-set write that came too late; `record` is what stands in the broker now. */
+export class LuxConflict extends LuxError {
+  constructor(message, record) {
+    super('conflict', message, 412);
+    this.record = record;
+  }
+}
+
+/** Opens a session for one key. Nothing is asked of the broker before `load`, `save` or `patch`. */
+export const lux = (key, options = {}) => new Lux(key, options);
+
+/** What a page holds: listeners on one side, the session on the other. */
+class Lux {
+  #session;
+  #world;
+  #listeners = new Set();
+  #statusListeners = new Set();
+  #shownVersion = 0;
+  #shownStatus;
+  #turning = false;
+  #page;
+
+  constructor(key, { page = globalThis.addEventListener ? globalThis : null, ...options }) {
+    this.key = key;
+    this.#world = new World(key, options, (event, ...told) => this.#turn(() => this.#session[event](...told)));
+    this.#session = new Session(key, options, this.#world);
+    this.#shownStatus = this.#statusText();
+    this.#page = page;
+    for (const name of PAGE_EVENTS) page?.addEventListener(name, this.#onPage);
+  }
+
+  load(listener) {
+    if (listener) this.subscribe(listener);
+    const first = new Promise((resolve, reject) => this.#turn(() => this.#session.load({ resolve, reject })));
+    return first.then(() => this.peek());
+  }
+
+  save(state, { ifMatch = false } = {}) {
+    return this.#write('PUT', state, ifMatch);
+  }
+
+  patch(fields) {
+    return this.#write('PATCH', fields, false);
+  }
+
+  async flush() {
+    const all = Promise.all(this.#session.acknowledgements());
+    this.#turn(() => this.#session.flush());
+    await all;
+  }
+
+  peek() {
+    const { state, meta } = this.#session.view();
+    return { state: typeof state === 'object' ? structuredClone(state) : state, meta };
+  }
+
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    const { state, meta } = this.peek();
+    if (state !== undefined) guarded(listener, state, meta);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  onStatus(listener) {
+    this.#statusListeners.add(listener);
+    this.#tellStatus(listener);
+    return () => void this.#statusListeners.delete(listener);
+  }
+
+  async close() {
+    const all = Promise.allSettled(this.#session.acknowledgements());
+    for (const name of PAGE_EVENTS) this.#page?.removeEventListener(name, this.#onPage);
+    this.#turn(() => this.#session.close());
+    this.#world.storeNow();
+    await all;
+    this.#world.storeNow();
+  }
+
+  #write(method, value, ifMatch) {
+    const written = new Promise((resolve, reject) => {
+      const plain = plainJson(value);
+      this.#turn(() => this.#session.write(method, plain, { resolve, reject }, ifMatch));
+    });
+    written.catch(() => {}); // who does not wait for a write learns of its failure through onStatus
+    return written;
+  }
+
+  /** One event and what listeners are told of it. An event that a listener causes is told after it. */
+  #turn(event) {
+    event();
+    if (this.#turning) return;
+    this.#turning = true;
+    while (this.#announce());
+    this.#turning = false;
+  }
+
+  #announce() {
+    const { version } = this.#session;
+    const status = this.#statusText();
+    if (this.#shownVersion === version && this.#shownStatus === status) return false;
+    if (this.#shownStatus !== status) for (const listener of this.#statusListeners) this.#tellStatus(listener);
+    this.#shownStatus = status;
+    if (this.#shownVersion === version) return true;
+    this.#shownVersion = version;
+    const { state, meta } = this.peek();
+    for (const listener of this.#listeners) guarded(listener, state, meta);
+    return true;
+  }
+
+  #statusText() {
+    return JSON.stringify(this.#session.status(), (_, value) => value?.message ?? value);
+  }
+
+  #tellStatus(listener) {
+    const { name, ...details } = this.#session.status();
+    guarded(listener, name, details);
+  }
+
+  #onPage = ({ type }) => {
+    if (type === 'pagehide') this.#world.storeNow();
+    if (type === 'pagehide') this.#turn(() => this.#session.hide());
+    else if (this.#page.document?.visibilityState !== 'hidden') this.#turn(() => this.#session.woke());
+  };
+}
+
+const PAGE_EVENTS = ['visibilitychange', 'online', 'pageshow', 'pagehide'];
+
+const STATUS = {
+  idle: 'idle',
+  connecting: 'connecting', // a stream is being opened
+  asking: 'connecting', // a plain GET is under way
+  live: 'live',
+  waiting: 'offline',
+  refused: 'unauthorized',
+  closed: 'closed',
+};
+
+/**
+ * All decisions: what is known of the key, what is written and not yet acknowledged, and how the stream fares.
+ * `world` is asked to open, shut and ping the one stream, to request and abort, to arm timers by name, to
+ * store, and to forget the API key; it tells of what happened through the methods without `#`.
+ */
+export class Session {
+  version = 0; // moves on whenever what `view` shows does
+  #key;
+  #world;
+  #realtime;
+  #debounce;
+  #random;
+  #held; // the newest record known: { epoch, rev, updatedAt, exists, deleted, data, source }
+  #writes = []; // not yet acknowledged, oldest first; only the first is ever under way
+  #stream = { phase: 'idle' }; // its phase, and what that phase has
+  #loads = []; // who waits for a first answer
+  #wanted = false; // whether `load` was ever called
+  #exchanges = 0; // numbers streams and requests in the order in which they began
+  #epochSince = 0; // the exchange that told of the epoch held
+  #attempts = 0; // streams lost or refused in a row
+  #writeAttempts = 0;
+  #retryInMs = null; // how long writes rest after one failed
+  #leaving = false; // whether requests have to outlive the page
+  #gathering = false; // whether the window in which writes are joined is open
+  #trouble = null; // the last failure that nothing has made good since
+
+  constructor(key, { realtime = true, debounce = 100, random = Math.random }, world) {
+    this.#key = key;
+    this.#world = world;
+    this.#realtime = realtime;
+    this.#debounce = debounce;
+    this.#random = random;
+    this.#held = world.stored();
+  }
+
+  /** What a listener sees: the record held, with the writes that are not acknowledged on top. */
+  view() {
+    const { epoch = null, rev = 0, updatedAt = 0, exists = false, deleted = false, data, source = 'local' } = this.#held ?? {};
+    const meta = { source, rev, epoch, updatedAt, exists, connected: this.#stream.phase === 'live', pending: false };
+    if (this.#writes.length > 0) Object.assign(meta, { source: 'local', exists: true, pending: true });
+    else if (deleted) meta.deleted = true;
+    const applied = (below, { method, value }) => (method === 'PUT' ? value : mergePatch(below, value));
+    return { state: this.#writes.reduce(applied, data), meta };
+  }
+
+  /** How things stand: one word, and its details. */
+  status() {
+    const { phase, kind, retryInMs = this.#retryInMs } = this.#stream;
+    const name = phase === 'idle' && this.#retryInMs !== null ? 'offline' : STATUS[phase];
+    const transport = phase === 'live' ? kind : null;
+    return { name, retryInMs, pendingWrites: this.#writes.length, transport, error: this.#trouble };
+  }
+
+  // What the application asks
+
+  load(waiter) {
+    const { phase } = this.#stream;
+    if (phase === 'closed') return waiter.reject(closedError());
+    this.#wanted = true;
+    this.#loads.push(waiter);
+    if (phase === 'live') this.#settleLoads();
+    else if (['idle', 'waiting', 'refused'].includes(phase)) this.#begin();
+  }
+
+  write(method, value, waiter, ifMatch) {
+    if (this.#stream.phase === 'closed') return waiter.reject(closedError());
+    if (ifMatch && !this.#held) return waiter.reject(new LuxError('not-loaded', 'nothing was seen yet: call load() first'));
+    const write = { method, value, seen: ifMatch && { ...this.#held }, waiters: [waiter], flying: 0, tries: 0, due: false };
+    const last = this.#writes.at(-1);
+    if (!last || last.flying || !absorb(last, write)) this.#writes.push(write);
+    this.version += 1;
+    if (ifMatch) return this.#allDue();
+    if (!this.#gathering) this.#world.timer('window', this.#debounce);
+    this.#gathering = true;
+  }
+
+  /** A promise for each write that is not yet acknowledged. */
+  acknowledgements() {
+    return this.#writes.map(({ waiters }) => new Promise((resolve, reject) => waiters.push({ resolve, reject })));
+  }
+
+  flush() {
+    this.#retryInMs = null;
+    this.#world.timer('retry', null);
+    this.#allDue();
+  }
+
+  /** The page may end now: what is not acknowledged goes out once more, as one request if one can say it. */
+  hide() {
+    this.#leaving = true;
+    const [head] = this.#writes;
+    if (head?.flying && !head.seen) {
+      this.#world.abort(head.flying);
+      Object.assign(head, { flying: 0, tries: head.tries + 1 });
+      while (this.#writes[1] && absorb(head, this.#writes[1])) this.#writes.splice(1, 1);
+    }
+    this.flush();
+  }
+
+  close() {
+    this.#leaving = true;
+    this.#leave({ phase: 'closed' });
+    this.#settleLoads(closedError());
+    this.flush();
+  }
+
+  // What the world tells
+
+  /** The tab is visible again or the network is back: no waiting, and the stream is to show that it lives. */
+  woke() {
+    const { phase, kind, pinged } = this.#stream;
+    this.#leaving = false;
+    if (phase === 'waiting' && this.#realtime) this.#begin();
+    if (phase === 'live' && kind === 'websocket' && !pinged) this.#ping(WAKE_ANSWER_MS);
+    if (this.#retryInMs !== null) this.flush();
+  }
+
+  opened(id) {
+    if (id === this.#stream.id) this.#stream.opened = true;
+  }
+
+  received(id, text) {
+    const stream = this.#stream;
+    if (id !== stream.id) return;
+    stream.heard = true;
+    const message = parseJson(text);
+    if (message?.synced === true) return this.#synced(String(message.epoch));
+    const record = recordOf(message, this.#key);
+    if (!record) return; // a comment, the answer to a ping, or another key of a wider stream
+    if (stream.phase !== 'live') stream.snapshot = record;
+    else if (stream.epoch === this.#held.epoch) this.#hold(record, stream.epoch, 'live');
+  }
+
+  /** The stream ended: with a close code, an HTTP answer in place of events, their end, or an error. */
+  closed(id, { code, answer, ended = false, error }) {
+    const { id: own, kind, opened, phase } = this.#stream;
+    if (id !== own) return;
+    this.#leave({ phase: 'waiting' });
+    if (code === 4401) return this.#refused(new LuxError('unauthorized', 'the API key is no longer valid', 401));
+    if (answer?.status === 401 || answer?.status === 403) return this.#refused(readAnswer(answer).error);
+    // A failed handshake does not say why. The same address as an event stream does, or works in its place.
+    if (kind === 'websocket' && !opened) return this.#connect('sse');
+    const restarting = phase === 'live' && (code === 1012 || ended);
+    this.#unreached(answer ? readAnswer(answer).error : offlineError(error), restarting && this.#random() * RESTART_SPREAD_MS);
+  }
+
+  answered(id, raw) {
+    const answer = { id, ...readAnswer(raw, this.#key) };
+    if (id === this.#stream.id) return this.#readAnswered(answer);
+    const write = this.#writes.find(({ flying }) => flying === id);
+    if (write) this.#writeAnswered(write, answer);
+  }
+
+  failed(id, error) {
+    if (id === this.#stream.id) return this.#unreached(offlineError(error));
+    const write = this.#writes.find(({ flying }) => flying === id);
+    if (write) this.#writeFailed(write, offlineError(error));
+  }
+
+  fired(timer) {
+    if (timer === 'window') this.#allDue();
+    if (timer === 'retry') this.flush();
+    if (timer === 'stream') this.#streamTimer();
+  }
+
+  // The stream
+
+  #begin() {
+    if (this.#realtime && this.#wanted) this.#connect(this.#world.hasSockets ? 'websocket' : 'sse');
+    else if (this.#loads.length > 0) this.#ask();
+    else this.#stream = { phase: 'idle' };
+  }
+
+  #connect(kind) {
+    const id = ++this.#exchanges;
+    this.#stream = { phase: 'connecting', id, kind };
+    this.#world.timer('stream', CONNECT_MS);
+    this.#world.open({ id, kind, since: this.#held?.epoch ? `${this.#held.epoch}.${this.#held.rev}` : null });
+  }
+
+  /** One GET, for who wants no stream. */
+  #ask() {
+    const id = ++this.#exchanges;
+    this.#stream = { phase: 'asking', id, before: this.#held };
+    this.#world.request({ id, method: 'GET', headers: this.#held?.exists ? { 'If-None-Match': etagOf(this.#held) } : {} });
+  }
+
+  #readAnswered({ id, status, record, epoch, error }) {
+    if (status === 401 || status === 403) return this.#refused(error);
+    if (status === 200 && record) this.#learn(id, record, epoch);
+    else if (status === 304) this.#confirm();
+    else if (status === 404 && error.code !== 'http') this.#vanish(this.#stream.before);
+    else return this.#unreached(error);
+    this.#stream = { phase: 'idle' };
+    this.#trouble = null;
+    this.#attempts = 0;
+    this.#settleLoads();
+  }
+
+  #synced(epoch) {
+    const { snapshot } = this.#stream;
+    this.#epochSince = ++this.#exchanges;
+    if (snapshot) this.#hold(snapshot, epoch, 'remote');
+    else if (this.#held?.epoch !== epoch) this.#hold(NOTHING, epoch, 'remote');
+    this.#confirm();
+    Object.assign(this.#stream, { phase: 'live', epoch, snapshot: null });
+    this.#trouble = null;
+    this.#world.timer('stream', QUIET_MS);
+    this.#settleLoads();
+    if (this.#retryInMs !== null) this.flush();
+  }
+
+  #streamTimer() {
+    const { phase, id, kind, heard, pinged } = this.#stream;
+    if (phase === 'waiting' || phase === 'refused') return this.#begin();
+    if (phase === 'connecting') return this.closed(id, { error: new Error('no answer in time') });
+    if (heard) {
+      this.#attempts = 0; // it lasted: the next loss starts with short delays again
+      Object.assign(this.#stream, { heard: false, pinged: false });
+      this.#world.timer('stream', QUIET_MS);
+    } else if (!pinged) {
+      this.#ping(kind === 'websocket' ? ANSWER_MS : QUIET_MS);
+    } else {
+      this.#leave({ phase: 'waiting' });
+      this.#begin();
+    }
+  }
+
+  /** Any frame is a sign of life, and the broker answers this one although it is no command. */
+  #ping(ms) {
+    Object.assign(this.#stream, { heard: false, pinged: true });
+    this.#world.ping();
+    this.#world.timer('stream', ms);
+  }
+
+  #unreached(error, ms) {
+    this.#trouble = error;
+    if (this.#realtime) this.#retry('waiting', ms);
+    else this.#stream = { phase: 'waiting' };
+    this.#settleLoads(this.#realtime ? null : error);
+  }
+
+  /** The broker does not let this key read. With somebody to ask for another, tries go on, ever more rarely. */
+  #refused(error) {
+    this.#trouble = error;
+    this.#world.forget();
+    if (this.#world.askAgain() && (this.#realtime || this.#attempts === 0)) this.#retry('refused');
+    else this.#leave({ phase: 'refused' });
+    if (this.#stream.retryInMs === undefined || this.#attempts > 1) this.#settleLoads(error);
+  }
+
+  #retry(phase, ms) {
+    const retryInMs = Math.round(ms || this.#delay(this.#attempts++));
+    this.#stream = { phase, retryInMs };
+    this.#world.timer('stream', retryInMs);
+  }
+
+  #leave(stream) {
+    if (this.#stream.phase === 'connecting' || this.#stream.phase === 'live') this.#world.shut();
+    this.#world.timer('stream', null);
+    this.#stream = stream;
+  }
+
+  #settleLoads(error = null) {
+    for (const { resolve, reject } of this.#loads.splice(0)) error ? reject(error) : resolve();
+  }
+
+  // The record held
+
+  /** Takes a record unless the epoch held has it, or a newer one, already. */
+  #hold({ rev, updatedAt, data, deleted = false }, epoch, source) {
+    if (this.#held?.epoch === epoch && rev <= this.#held.rev) return;
+    this.#replace({ epoch, rev, updatedAt, exists: rev > 0 && !deleted, deleted, data, source });
+  }
+
+  /** What was found in storage turns out to be current. */
+  #confirm() {
+    if (this.#held?.source === 'local') this.#replace({ ...this.#held, source: 'remote' });
+  }
+
+  /** A GET found no state. It tells no revision, so it counts only where nothing came in between. */
+  #vanish(before) {
+    if (this.#held !== before) return;
+    const { epoch = null, rev = 0, updatedAt = 0 } = before ?? {};
+    this.#replace({ epoch, rev, updatedAt, exists: false, deleted: rev > 0, data: null, source: 'remote' });
+  }
+
+  /** A record out of an answer. An answer asked for before the epoch held was told of may be of an older one. */
+  #learn(id, record, epoch = this.#held?.epoch ?? null) {
+    if (this.#held && epoch !== this.#held.epoch) {
+      if (id < this.#epochSince) return;
+      this.#epochSince = id;
+    }
+    this.#hold(record, epoch, 'remote');
+    this.#confirm();
+    if (this.#stream.phase !== 'live' || this.#stream.epoch === epoch) return;
+    this.#leave({ phase: 'waiting' }); // a stream of another epoch brings nothing new
+    this.#begin();
+  }
+
+  #replace(held) {
+    this.#held = held;
+    this.version += 1;
+    this.#world.store(held);
+  }
+
+  // Writes
+
+  #allDue() {
+    this.#gathering = false;
+    this.#world.timer('window', null);
+    for (const write of this.#writes) write.due = true;
+    this.#send();
+  }
+
+  /** Sends the oldest write, unless it is under way or still gathers, or writes rest. */
+  #send() {
+    const [head] = this.#writes;
+    if (!head?.due || head.flying || this.#retryInMs !== null) return;
+    head.flying = ++this.#exchanges;
+    const { method, value, seen, flying: id } = head;
+    const headers = { 'Content-Type': method === 'PUT' ? 'application/json' : 'application/merge-patch+json' };
+    if (seen?.exists) headers['If-Match'] = etagOf(seen);
+    else if (seen) headers['If-None-Match'] = '*';
+    const body = JSON.stringify(method === 'PUT' ? { data: value } : value);
+    this.#world.request({ id, method, headers, body, keepalive: this.#leaving });
+  }
+
+  #writeAnswered(write, answer) {
+    const { id, status, record, epoch, error } = answer;
+    if ((status === 200 || status === 201) && record) return this.#acknowledged(write, answer);
+    if (isPassing(status)) return this.#writeFailed(write, error);
+    if (status === 401 && this.#world.askAgain() && write.tries < 2) return this.#writeFailed(write, error);
+    if (status === 401 && this.#stream.phase === 'idle') this.#stream = { phase: 'refused' };
+    if (status !== 412) return this.#drop(write, error);
+    // An earlier try may have arrived without its answer; then what stands there is what was to be saved.
+    const same = record && JSON.stringify(record.data) === JSON.stringify(write.value);
+    if (same && write.tries > 0) return this.#acknowledged(write, answer);
+    if (record) this.#learn(id, record, epoch);
+    this.#drop(write, new LuxConflict(error.message, record));
+  }
+
+  #acknowledged(write, { id, status, record, epoch }) {
+    const { rev, updatedAt } = record;
+    this.#remove(write);
+    this.#trouble = null;
+    this.#writeAttempts = 0;
+    if (this.#stream.phase === 'refused' && !this.#wanted) this.#stream = { phase: 'idle' };
+    for (const { seen } of this.#writes) {
+      // A compare-and-set behind it compares with what this write made of what was seen.
+      const ours = seen && (seen.exists ? seen.epoch === epoch && seen.rev + 1 === rev : status === 201);
+      if (ours) Object.assign(seen, { epoch, rev, exists: true });
+    }
+    this.#learn(id, record, epoch);
+    for (const { resolve } of write.waiters) resolve({ epoch: epoch ?? null, rev, updatedAt });
+    this.#send();
+  }
+
+  #writeFailed(write, error) {
+    Object.assign(write, { flying: 0, tries: write.tries + 1 });
+    this.#trouble = error;
+    if (this.#stream.phase === 'closed') return this.#drop(write, closedError());
+    this.#retryInMs = Math.round(this.#delay(this.#writeAttempts++));
+    this.#world.timer('retry', this.#retryInMs);
+  }
+
+  /** Gives a write up: what is shown falls back to what the broker last said. */
+  #drop(write, error) {
+    this.#remove(write);
+    this.#trouble = error;
+    for (const { reject } of write.waiters) reject(error);
+    this.#send();
+  }
+
+  #remove(write) {
+    this.#writes.splice(this.#writes.indexOf(write), 1);
+    this.version += 1;
+  }
+
+  #delay(attempt) {
+    return Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** attempt) * (0.5 + this.#random() / 2);
+  }
+}
+
+const NOTHING = { rev: 0, updatedAt: 0, data: null };
+
+/** Makes one write of two that follow each other; whether that was possible. */
+function absorb(earlier, { method, value, seen, waiters }) {
+  if (earlier.seen || seen) return false;
+  const join = method === 'PUT' ? (_, later) => later : earlier.method === 'PUT' ? mergePatch : composePatches;
+  const joined = join(earlier.value, value);
+  if (joined === undefined) return false;
+  Object.assign(earlier, { method: method === 'PUT' ? method : earlier.method, value: joined });
+  earlier.waiters.push(...waiters);
+  return true;
+}
+
+/** Applies a JSON Merge Patch (RFC 7396); neither argument is touched. */
+export function mergePatch(target, patch) {
+  if (!isObject(patch)) return patch;
+  const merged = new Map(isObject(target) ? Object.entries(target) : []);
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(name);
+    else merged.set(name, mergePatch(merged.get(name), value));
+  }
+  return Object.fromEntries(merged);
+}
+
+/** The one patch that does what two do in turn, or `undefined` where no single one can. */
+export function composePatches(first, second) {
+  if (!isObject(second)) return second;
+  if (!isObject(first)) return undefined; // RFC 7396 has no words for "replace, then merge"
+  const both = new Map(Object.entries(first));
+  for (const [name, value] of Object.entries(second)) {
+    const joined = both.has(name) ? composePatches(both.get(name), value) : value;
+    if (joined === undefined) return undefined;
+    both.set(name, joined);
+  }
+  return Object.fromEntries(both);
+}
+
+/** Everything outside: timers, requests, the one stream, storage and the API key. */
+class World {
+  #tell; // (event, ...details): what the session is told
+  #options;
+  #address;
+  #shelf;
+  #timers = new Map();
+  #requests = new Map();
+  #stream = null; // { id, ping, shut }
+  #apiKey;
+  #secret; // the API key once it was asked for; a promise
+
+  constructor(key, options, tell) {
+    this.#tell = tell;
+    this.#options = {
+      setTimeout: options.setTimeout ?? ((act, ms) => setTimeout(act, ms)),
+      clearTimeout: options.clearTimeout ?? ((timer) => clearTimeout(timer)),
+      fetch: options.fetch ?? ((...request) => fetch(...request)),
+      WebSocket: 'WebSocket' in options ? options.WebSocket : globalThis.WebSocket,
+    };
+    this.#address = addresses(key, options);
+    this.#shelf = new Shelf(`lux:${this.#address.state}`, key, options);
+    this.#apiKey = options.apiKey;
+    this.hasSockets = Boolean(this.#options.WebSocket);
+  }
+
+  timer(name, ms) {
+    this.#options.clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+    if (ms !== null) this.#timers.set(name, this.#options.setTimeout(() => this.#tell('fired', name), ms));
+  }
+
+  async request({ id, ...request }) {
+    const controller = new AbortController();
+    const timer = this.#options.setTimeout(() => controller.abort(), REQUEST_MS);
+    this.#requests.set(id, controller);
+    const told = await this.#fetch({ ...request, signal: controller.signal }).then(
+      (answer) => ['answered', id, answer],
+      (error) => ['failed', id, error],
+    );
+    this.#options.clearTimeout(timer);
+    this.#requests.delete(id);
+    this.#tell(...told);
+  }
+
+  async #fetch({ headers, keepalive = false, ...request }) {
+    const { fetch } = this.#options;
+    const response = await fetch(this.#address.state, {
+      ...request,
+      headers: { ...headers, ...bearer(await this.#credentials()) },
+      keepalive: keepalive && new TextEncoder().encode(request.body).length <= KEEPALIVE_BYTES_MAX,
+      cache: 'no-store',
+    });
+    return { status: response.status, etag: response.headers.get('ETag'), text: await response.text() };
+  }
+
+  abort(id) {
+    this.#requests.get(id)?.abort();
+  }
+
+  async open({ id, kind, since }) {
+    const tell = (event, ...told) => this.#tell(event, id, ...told);
+    const stream = { id, ping() {}, shut() {} };
+    this.#stream = stream;
+    try {
+      const apiKey = await this.#credentials();
+      if (this.#stream !== stream) return;
+      const { WebSocket, fetch } = this.#options;
+      const url = this.#address.stream(kind, since);
+      Object.assign(stream, kind === 'websocket' ? openSocket(url, apiKey, tell, WebSocket) : openEvents(url, apiKey, tell, fetch));
+    } catch (error) {
+      tell('closed', { error });
+    }
+  }
+
+  ping() {
+    this.#stream?.ping();
+  }
+
+  shut() {
+    this.#stream?.shut();
+    this.#stream = null;
+  }
+
+  stored() {
+    return this.#shelf.read();
+  }
+
+  store(held) {
+    if (this.#shelf.put(held)) this.#options.setTimeout(() => this.storeNow(), STORE_MS);
+  }
+
+  storeNow() {
+    this.#shelf.write();
+  }
+
+  forget() {
+    this.#shelf.clear();
+  }
+
+  /** Forgets the API key, so that the application is asked again; false where it cannot be. */
+  askAgain() {
+    this.#secret = undefined;
+    return typeof this.#apiKey === 'function';
+  }
+
+  async #credentials() {
+    const asked = (this.#secret ??= Promise.resolve(typeof this.#apiKey === 'function' ? this.#apiKey() : this.#apiKey));
+    return asked.catch((error) => {
+      if (this.#secret === asked) this.#secret = undefined;
+      throw error;
+    });
+  }
+}
+
+/** The API key goes as a subprotocol: a browser sends no header of ours here, and addresses end up in logs. */
+function openSocket(url, apiKey, tell, WebSocket) {
+  const socket = apiKey ? new WebSocket(url, ['lux.v1', `lux.key.${apiKey}`]) : new WebSocket(url);
+  socket.onopen = () => tell('opened');
+  socket.onmessage = ({ data }) => tell('received', data);
+  socket.onclose = ({ code }) => tell('closed', { code });
+  socket.onerror = () => {}; // its close follows and says more
+  return { ping: () => socket.send('{"ping":true}'), shut: () => socket.close() };
+}
+
+/** Server-Sent Events through fetch, which unlike `EventSource` sends a header, tells a status, and is in Node. */
+function openEvents(url, apiKey, tell, fetch) {
+  const controller = new AbortController();
+  const read = async () => {
+    const headers = { Accept: 'text/event-stream', ...bearer(apiKey) };
+    const response = await fetch(url, { headers, signal: controller.signal, cache: 'no-store' });
+    if (!response.ok) return { answer: { status: response.status, text: await response.text() } };
+    tell('opened');
+    const decoder = new TextDecoder();
+    const take = eventReader((data) => tell('received', data));
+    const reader = response.body.getReader();
+    for (let piece; !(piece = await reader.read()).done; ) take(decoder.decode(piece.value, { stream: true }));
+    return { ended: true };
+  };
+  read().catch((error) => ({ error })).then((how) => tell('closed', how));
+  return { shut: () => controller.abort() };
+}
+
+/** Reads an event stream in pieces of any size; a comment counts as an empty message, since it shows life. */
+export function eventReader(onData) {
+  let rest = '';
+  const data = [];
+  return (piece) => {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop();
+    for (const line of lines.map((text) => text.replace(/\r$/, ''))) {
+      if (line.startsWith('data:')) data.push(line.slice(line[5] === ' ' ? 6 : 5));
+      else if (line.startsWith(':')) onData('');
+      else if (line === '' && data.length > 0) onData(data.splice(0).join('\n'));
+    }
+  };
+}
+
+/** The last record of a key in `localStorage` or the like. A convenience: what fails here fails silently. */
+class Shelf {
+  #name;
+  #key;
+  #storage;
+  #unwritten = null;
+
+  constructor(name, key, { storage, persist = true }) {
+    this.#name = name;
+    this.#key = key;
+    const found = attempt(() => storage ?? (globalThis.document ? globalThis.localStorage : null));
+    this.#storage = persist ? found : null;
+  }
+
+  read() {
+    const { epoch, record } = attempt(() => JSON.parse(this.#storage.getItem(this.#name))) ?? {};
+    const known = recordOf(record, this.#key);
+    if (!known || typeof epoch !== 'string') return null;
+    const { rev, updatedAt, data, deleted = false } = known;
+    return { epoch, rev, updatedAt, exists: !deleted, deleted, data, source: 'local' };
+  }
+
+  /** Keeps a record for `write`; true if it is the first to wait for that. */
+  put(held) {
+    const first = this.#storage !== null && this.#unwritten === null;
+    this.#unwritten = held;
+    return first;
+  }
+
+  write() {
+    const held = this.#unwritten;
+    this.#unwritten = null;
+    const stored = this.read(); // another tab may know more by now
+    if (!held || (stored?.epoch === held.epoch && stored.rev > held.rev)) return;
+    const { epoch, rev, updatedAt, data, deleted } = held;
+    if (!epoch || rev === 0) return this.clear();
+    const record = { key: this.#key, rev, updatedAt, data, ...(deleted && { deleted }) };
+    attempt(() => this.#storage.setItem(this.#name, JSON.stringify({ epoch, record })));
+  }
+
+  clear() {
+    this.#unwritten = null;
+    attempt(() => this.#storage.removeItem(this.#name));
+  }
+}
+
+/** Where a key's state and its stream live. */
+function addresses(key, { endpoint = '/api/lux', websocketUrl }) {
+  if (!/^(?!_|stream$|\.{1,2}$)[A-Za-z0-9._~:-]{1,128}$/.test(key)) {
+    throw new TypeError(`"${key}" is no key: 1-128 of A-Z a-z 0-9 . _ ~ : - and neither reserved nor with _ at its start`);
+  }
+  const page = globalThis.location?.href;
+  const base = new URL(endpoint, page).href.replace(/\/+$/, '');
+  const stream = new URL(websocketUrl ?? `${base}/stream/${encodeURIComponent(key)}`, page);
+  return {
+    state: `${base}/${encodeURIComponent(key)}`,
+    stream(kind, since) {
+      const swapped = kind === 'websocket' ? stream.href.replace(/^http/, 'ws') : stream.href.replace(/^ws/, 'http');
+      const url = new URL(swapped);
+      if (since) url.searchParams.set('since', since);
+      return url.href;
+    },
+  };
+}
+
+/** What an HTTP answer says: a record and its epoch, or an error, in the broker's words where it spoke. */
+function readAnswer({ status, etag, text }, key) {
+  const body = parseJson(text);
+  const spoken = typeof body?.error === 'string';
+  const message = spoken ? String(body.message ?? body.error) : `the broker answered ${status}`;
+  const epoch = /^(?:W\/)?"([^".]+)\.\d+"$/.exec(etag ?? '')?.[1]; // a proxy that compresses makes it weak
+  return { status, epoch, record: recordOf(body, key), error: new LuxError(spoken ? body.error : 'http', message, status) };
+}
+
+/** The value as a record of this key, or null. */
+function recordOf(value, key) {
+  const whole = isObject(value) && value.key === key && 'data' in value;
+  return whole && Number.isSafeInteger(value.rev) && Number.isFinite(value.updatedAt) ? value : null;
+}
+
+/** Whether the same request may succeed later: all but clear refusals, and what is no answer of a broker. */
+function isPassing(status) {
+  return status < 400 || status === 408 || status === 429 || (status >= 500 && ![501, 505, 507].includes(status));
+}
+
+function plainJson(value) {
+  const text = JSON.stringify(value);
+  if (text === undefined) throw new TypeError('a state is any JSON value, and this is none');
+  return JSON.parse(text);
+}
+
+/** A listener that throws harms nobody else; its error surfaces as an uncaught one. */
+function guarded(listener, ...told) {
+  try {
+    listener(...told);
+  } catch (error) {
+    queueMicrotask(() => { throw error; });
+  }
+}
+
+function attempt(act) {
+  try {
+    return act();
+  } catch {
+    return null;
+  }
+}
+
+const parseJson = (text) => attempt(() => JSON.parse(text));
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+const bearer = (apiKey) => (apiKey ? { Authorization: `Bearer ${apiKey}` } : {});
+const etagOf = ({ epoch, rev }) => `"${epoch}.${rev}"`;
+const closedError = () => new LuxError('closed', 'this session was closed');
+const offlineError = (error) => new LuxError('offline', `the broker cannot be reached${error ? `: ${error.message}` : ''}`);

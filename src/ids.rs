@@ -70,3 +70,16 @@ impl Epoch {
 /// Names one question that a core asked another, so that the answer finds who asked.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Ticket(pub u64);
+
+/// One prefix that somebody watches, on one core: an index into its groups.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct GroupId(pub u32);
+
+/// Where on a core the watchers of a pattern stand.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Place {
+    /// At the entry of one key.
+    Key(KeyId),
+    /// At the group of one prefix.
+    Group(GroupId),
+}

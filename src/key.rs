@@ -5,6 +5,7 @@
 //!
 //! Read first: `lib.rs`.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use compact_str::CompactString;
@@ -44,7 +45,10 @@ impl fmt::Display for KeyError {
             KeyError::TooLong => write!(f, "a key has at most {KEY_BYTES_MAX} characters"),
             KeyError::Character => write!(f, "a key is made of A-Z a-z 0-9 . _ ~ : - and nothing else"),
             KeyError::Reserved => {
-                write!(f, "`stream`, `.`, `..` and names that begin with `_` are reserved; choose another key")
+                write!(
+                    f,
+                    "`stream`, `.`, `..` and names that begin with `_` are reserved; choose another key"
+                )
             }
         }
     }
@@ -66,6 +70,12 @@ impl Key {
 
     /// The key as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -12,8 +12,21 @@
 //! Everything left of the runtime is pure: no socket, clock, thread, randomness, environment or log. Time
 //! and seeds come in as arguments, so the whole broker, several cores included, runs inside one test.
 
+pub mod access;
+pub mod access_file;
+pub mod cli;
+pub mod conn;
+pub mod console;
+pub mod counters;
+pub mod dirty;
 pub mod ids;
 pub mod key;
 pub mod limits;
+pub mod machine;
+pub mod operator_error;
+pub mod runtime;
+pub mod settings;
+pub mod shard;
 pub mod time;
+pub mod toml_lines;
 pub mod wire;

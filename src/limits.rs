@@ -99,6 +99,9 @@ pub const BATCH_BYTES_MAX: usize = 16 * KIB;
 pub const ANSWER_BYTES_MAX: usize = 64 * KIB;
 /// How long a closing connection is read and dropped, so that its last answer arrives.
 pub const LINGER_MS: u64 = 2_000;
+/// When the broker stops, how long connections between two requests stay open, so that they may still learn
+/// from `/readyz` that it does.
+pub const DRAIN_IDLE_MS: u64 = 500;
 /// Messages on their way from one core to another.
 pub const MESH_SLOTS: usize = 1_024;
 

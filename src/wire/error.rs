@@ -5,8 +5,6 @@
 //!
 //! Read first: `wire/mod.rs`.
 
-use std::fmt;
-
 use crate::key::KeyError;
 
 /// What a peer got wrong, or may not have, or must wait for.
@@ -149,4 +147,22 @@ pub enum FrameError {
     CloseCode,
     /// Text, or a close reason, that is not UTF-8: 1007.
     NotUtf8,
+}
+
+impl From<Malformed> for WireError {
+    fn from(what: Malformed) -> WireError {
+        WireError::Malformed(what)
+    }
+}
+
+impl From<FrameError> for WireError {
+    fn from(what: FrameError) -> WireError {
+        WireError::Frame(what)
+    }
+}
+
+impl From<BadUpgrade> for WireError {
+    fn from(what: BadUpgrade) -> WireError {
+        WireError::BadUpgrade(what)
+    }
 }

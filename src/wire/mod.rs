@@ -3,9 +3,24 @@
 //! Always true: nothing here knows a connection, a clock or a store. "Not yet" is an answer
 //! ([`Progress::NeedMore`]); an error is a [`WireError`] that knows its own reply.
 //!
-//! Read first: `key.rs`, then `error.rs`.
+//! Read first: `key.rs`, then `error.rs`. After that in the order of a PUT: `request`, `body`, `json`,
+//! `record`, `response`; and of a stream: `upgrade`, `frame`, `message`, `event`.
 
+pub mod body;
+pub mod condition;
 pub mod error;
+pub mod event;
+mod fields;
+pub mod frame;
+pub mod json;
+pub mod merge;
+pub mod message;
+pub mod query;
+pub mod record;
+mod reply;
+pub mod request;
+pub mod response;
+pub mod upgrade;
 
 pub use error::WireError;
 

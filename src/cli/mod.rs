@@ -1,0 +1,137 @@
+//! The program around the broker: what is typed, what it does, how it ends.
+//!
+//! Always true: exit code 0 is success, 1 is "the broker said no", 2 is a mistake in usage, settings or
+//! surroundings. What a script reads goes to standard output; everything said to people goes to standard error.
+//!
+//! Read first: `settings/mod.rs`, then `failure.rs`. Each subcommand is a module of its name.
+
+mod check;
+mod client;
+mod demo;
+mod failure;
+mod keys;
+mod logging;
+mod output;
+mod provision;
+mod serve;
+mod settings_args;
+mod state_argument;
+mod states;
+mod watch;
+
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use clap::builder::Styles;
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+const STYLES: Styles = Styles::styled()
+    .header(Style::new().bold())
+    .usage(Style::new().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Green.on_default());
+
+const EXAMPLES: &str = "\
+Start a broker; the first start makes a key and shows it once:
+  lux serve
+
+Write a state, see it, see it change:
+  export LUX_API_KEY=lux_…
+  lux put dashboard-main '{\"orders_per_second\": 42}'
+  lux get dashboard-main
+  lux watch --pretty dashboard-main
+
+Change one member and leave the others:
+  lux patch dashboard-main '{\"orders_per_second\": 43}'
+
+Look around first, with made-up producers:
+  lux demo
+
+Exit codes: 0 done, 1 the broker said no, 2 something here is not right.";
+
+/// A broker for current state: the newest JSON value per key, on every screen that watches
+#[derive(Parser)]
+#[command(name = "lux", version, styles = STYLES, after_help = EXAMPLES, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a broker
+    Serve(serve::ServeArgs),
+    /// Write the state of a key
+    Put(states::PutArgs),
+    /// Change members of a key's state (JSON Merge Patch)
+    Patch(states::PatchArgs),
+    /// Read the state of a key, or of all keys with a prefix
+    Get(states::GetArgs),
+    /// Delete the state of a key
+    Delete(states::DeleteArgs),
+    /// Follow keys: their states now, then every change
+    Watch(watch::WatchArgs),
+    /// Make, list and revoke API keys
+    Key(keys::KeyArgs),
+    /// Say whether a broker can run here, with which limits, and what to change
+    Check(check::CheckArgs),
+    /// Run a broker with made-up producers, to look around
+    Demo(demo::DemoArgs),
+}
+
+/// Runs what the command line asks for.
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(args) => serve::run(args),
+        Command::Put(args) => states::put(args),
+        Command::Patch(args) => states::patch(args),
+        Command::Get(args) => states::get(args),
+        Command::Delete(args) => states::delete(args),
+        Command::Watch(args) => watch::run(args),
+        Command::Key(args) => keys::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Demo(args) => demo::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_help_shows_an_api_key() {
+        // clap prints the values of variables beside their names unless told not to.
+        let mut command = Cli::command();
+        for sub in command.get_subcommands_mut() {
+            for argument in sub.get_arguments() {
+                if argument.get_env().is_some_and(|name| name == "LUX_API_KEY") {
+                    assert!(argument.is_hide_env_values_set(), "{}", sub.get_name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_subcommand_says_what_it_does_and_shows_an_example() {
+        for sub in Cli::command().get_subcommands() {
+            assert!(sub.get_about().is_some(), "{}", sub.get_name());
+            assert!(sub.get_after_help().is_some(), "{} has no example", sub.get_name());
+        }
+    }
+}

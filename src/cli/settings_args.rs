@@ -1,0 +1,188 @@
+//! The flags that make [`Settings`], the same for `lux serve` and `lux check`.
+//!
+//! Always true: clap has let the flag win over its variable; here both win over the file.
+//!
+//! Read first: `settings/mod.rs`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::access::Secret;
+use crate::operator_error::OperatorError;
+use crate::settings::{self, Layer, LimitName, LogFormat, Places, Settings, file};
+
+/// One `--limit name=value`.
+pub type LimitSetting = (&'static LimitName, u64);
+
+/// What `lux serve` can be told.
+#[derive(Args, Default)]
+pub struct SettingsArgs {
+    /// Address and port to listen on; port 0 picks a free one [default: 127.0.0.1:7373]
+    #[arg(long, value_name = "ADDR:PORT", env = "LUX_LISTEN", value_parser = settings::parse_listen)]
+    pub listen: Option<SocketAddr>,
+
+    /// How many cores to use, each with its own loop [default: all of this machine]
+    #[arg(long, value_name = "N", env = "LUX_CORES", value_parser = settings::parse_cores)]
+    pub cores: Option<usize>,
+
+    #[command(flatten)]
+    pub place: PlaceArgs,
+
+    /// An origin whose pages may use the broker, repeatable [default: any]
+    #[arg(long, value_name = "ORIGIN", env = "LUX_ALLOW_ORIGIN", value_delimiter = ',')]
+    pub allow_origin: Vec<String>,
+
+    /// A limit, as state_bytes=1MiB or idle_timeout=2m, repeatable; `lux check` lists them
+    #[arg(long, value_name = "NAME=VALUE", env = "LUX_LIMITS", value_delimiter = ',', value_parser = parse_limit)]
+    pub limit: Vec<LimitSetting>,
+
+    /// Let everybody who reaches the address read and write everything
+    #[arg(long)]
+    pub insecure_open: bool,
+
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Where things are kept.
+#[derive(Args, Default)]
+pub struct PlaceArgs {
+    /// Where Lux keeps what must outlive it [default: ~/.local/state/lux]
+    #[arg(long, value_name = "DIR", env = "LUX_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+
+    /// The file with the API keys' hashes [default: keys.toml in the state directory]
+    #[arg(long, value_name = "FILE", env = "LUX_KEYS")]
+    pub keys: Option<PathBuf>,
+
+    /// A TOML file with settings; flags and LUX_* win over it
+    #[arg(long, value_name = "FILE", env = "LUX_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// What is logged.
+#[derive(Args, Default)]
+pub struct LogArgs {
+    /// How log lines are written: text or json [default: text]
+    #[arg(long, value_name = "FORMAT", env = "LUX_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+
+    /// error, warn, info, debug or trace [default: info]
+    #[arg(long, value_name = "LEVEL", env = "LUX_LOG_LEVEL")]
+    pub log_level: Option<String>,
+}
+
+impl SettingsArgs {
+    /// Puts flags, environment and file together, and checks the whole.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with where it stands and what to write instead.
+    pub fn resolve(self) -> Result<Settings, OperatorError> {
+        let places = Places::of_environment();
+        let config_file = self.place.config.clone();
+        let insecure_open = self.insecure_open;
+        let file = read_file(&self.place, &places)?;
+        let settings = Settings {
+            insecure_open,
+            config_file,
+            environment_key: environment_key()?,
+            ..Settings::from_layers(self.into_layer(), file, &places)
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn into_layer(self) -> Layer {
+        Layer {
+            listen: self.listen,
+            cores: self.cores,
+            state_dir: self.place.state_dir,
+            keys_file: self.place.keys,
+            allow_origins: self.allow_origin,
+            limits: self.limit,
+            log_format: self.log.log_format,
+            log_level: self.log.log_level,
+        }
+    }
+}
+
+impl PlaceArgs {
+    /// Where the key file is.
+    ///
+    /// # Errors
+    /// As [`SettingsArgs::resolve`], as far as the file of settings goes.
+    pub fn keys_file(self) -> Result<PathBuf, OperatorError> {
+        let places = Places::of_environment();
+        let file = read_file(&self, &places)?;
+        let flags = Layer { state_dir: self.state_dir, keys_file: self.keys, ..Layer::default() };
+        Ok(Settings::from_layers(flags, file, &places).keys_file)
+    }
+}
+
+fn read_file(place: &PlaceArgs, places: &Places) -> Result<Layer, OperatorError> {
+    place.config.as_deref().map_or_else(|| Ok(Layer::default()), |path| file::read(path, places))
+}
+
+/// `LUX_API_KEY`; one that is set to nothing is not set, as container tools leave it.
+fn environment_key() -> Result<Option<Secret>, OperatorError> {
+    let Some(value) = std::env::var_os("LUX_API_KEY").filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let parsed = value.to_str().ok_or("an API key is plain ASCII".to_owned());
+    let secret = parsed.and_then(|text| Secret::parse(text).map_err(|error| error.to_string()));
+    // The value itself stays out of the message.
+    secret.map(Some).map_err(|why| OperatorError::new("LUX_API_KEY holds no API key", why))
+}
+
+fn parse_limit(text: &str) -> Result<LimitSetting, String> {
+    let (name, value) =
+        text.split_once('=').ok_or("write it as state_bytes=1MiB; `lux check` lists the limits")?;
+    let limit = LimitName::find(name.trim())?;
+    Ok((limit, limit.parse(value)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Harness {
+        #[command(flatten)]
+        settings: SettingsArgs,
+    }
+
+    fn resolve(flags: &[&str]) -> Settings {
+        let all = std::iter::once("lux").chain(flags.iter().copied());
+        Harness::try_parse_from(all).unwrap().settings.resolve().unwrap()
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_limit_by_limit() {
+        let temp = tempfile::tempdir().unwrap();
+        let config = temp.path().join("lux.toml");
+        std::fs::write(&config, "cores = 2\nkeys = \"k.toml\"\n[limits]\nnesting = 9\nkeys = 5\n").unwrap();
+        let path = config.to_str().unwrap();
+        let settings =
+            resolve(&["--config", path, "--cores", "3", "--limit", "nesting=7", "--limit=drain=2s"]);
+        assert_eq!((settings.cores, settings.limits.nesting_max, settings.limits.keys_max), (3, 7, 5));
+        assert_eq!(settings.limits.drain_ms, 2_000);
+        assert_eq!(settings.keys_file, PathBuf::from("k.toml"));
+        assert_eq!(settings.config_file, Some(config));
+    }
+
+    #[test]
+    fn a_limit_that_is_none_says_which_there_are() {
+        for (text, hint) in [
+            ("nesting", "state_bytes=1MiB"),
+            ("nestin=3", "`nesting`"),
+            ("drain=5", "20s"),
+            ("nesting=9999", "512"),
+        ] {
+            assert!(parse_limit(text).unwrap_err().contains(hint), "{text}");
+        }
+    }
+}

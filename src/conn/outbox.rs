@@ -1,0 +1,160 @@
+//! What one peer is owed, and the one send that may be in flight.
+//!
+//! Always true: at most one send is in flight, so the bytes that go next are chosen when they can go, never
+//! before. Answers and control frames are a queue and go first; states are a set of keys, read from the
+//! store at the moment they are sent. Taking a key *is* conflation.
+//!
+//! Read first: `dirty.rs`, `wire/record.rs`.
+
+use std::collections::VecDeque;
+use std::mem;
+
+use bytes::Bytes;
+
+use crate::dirty::{Dirty, Owed};
+use crate::ids::{Epoch, KeyId};
+use crate::limits::BATCH_BYTES_MAX;
+use crate::wire::event;
+use crate::wire::record::Record;
+
+/// The writing side of one connection.
+#[derive(Default)]
+pub struct Outbox {
+    in_flight: bool,
+    /// What the kernel did not take of the last send.
+    rest: Bytes,
+    /// Large answers, shared and not copied, with what was written before them.
+    parts: VecDeque<Bytes>,
+    /// Small answers, written one after the other.
+    tail: Vec<u8>,
+    /// Which keys' newest records the peer is owed.
+    pub owed: Dirty,
+    /// What to say at each mark in `owed`, oldest first; framed.
+    marks: VecDeque<Bytes>,
+}
+
+/// How records are spoken to a viewer.
+#[derive(Clone, Copy)]
+pub enum Dialect<'a> {
+    /// WebSocket text frames.
+    Frames,
+    /// Server-Sent Events; with an id where one key is watched.
+    Events(Option<&'a Epoch>),
+}
+
+impl Outbox {
+    /// Where small answers are written.
+    pub fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.tail
+    }
+
+    /// Queues a large answer behind what was written, without a copy.
+    pub fn push_shared(&mut self, bytes: Bytes) {
+        if !self.tail.is_empty() {
+            self.parts.push_back(Bytes::from(mem::take(&mut self.tail)));
+        }
+        self.parts.push_back(bytes);
+    }
+
+    /// Adds a mark behind everything owed so far, and what to say when it is reached.
+    pub fn push_mark(&mut self, framed: Bytes) {
+        self.owed.push_mark();
+        self.marks.push_back(framed);
+    }
+
+    /// Marks that have not been reached.
+    pub fn marks_pending(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Bytes of answers that wait; states are not among them.
+    pub fn answer_bytes(&self) -> usize {
+        self.tail.len() + self.parts.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// Whether a send is in flight.
+    pub fn is_in_flight(&self) -> bool {
+        self.in_flight
+    }
+
+    /// Whether answers and half-sent bytes are all with the kernel.
+    pub fn is_flushed(&self) -> bool {
+        !self.in_flight && self.rest.is_empty() && self.parts.is_empty() && self.tail.is_empty()
+    }
+
+    /// Forgets what states are owed: the peer is leaving.
+    pub fn forget_states(&mut self) {
+        self.owed.clear();
+        self.marks.clear();
+    }
+
+    /// Chooses what goes next and counts it as in flight.
+    pub fn next<'s>(
+        &mut self,
+        dialect: Dialect<'_>,
+        record: impl FnMut(KeyId) -> Option<&'s Record>,
+    ) -> Option<Bytes> {
+        if self.in_flight {
+            return None;
+        }
+        let bytes = match mem::take(&mut self.rest) {
+            rest if !rest.is_empty() => rest,
+            _ => self.next_answer().or_else(|| self.next_states(dialect, record))?,
+        };
+        self.in_flight = true;
+        Some(bytes)
+    }
+
+    /// The send is back: the kernel took `written` of these bytes.
+    pub fn sent(&mut self, mut bytes: Bytes, written: usize) {
+        debug_assert!(self.in_flight && written <= bytes.len());
+        self.in_flight = false;
+        self.rest = bytes.split_off(written);
+    }
+
+    fn next_answer(&mut self) -> Option<Bytes> {
+        match self.parts.pop_front() {
+            Some(part) => Some(part),
+            None => (!self.tail.is_empty()).then(|| Bytes::from(mem::take(&mut self.tail))),
+        }
+    }
+
+    /// One record goes as it is, shared with everybody else who gets it; several go in one buffer.
+    fn next_states<'s>(
+        &mut self,
+        dialect: Dialect<'_>,
+        mut record: impl FnMut(KeyId) -> Option<&'s Record>,
+    ) -> Option<Bytes> {
+        let mut batch = Vec::new();
+        while let Some(owed) = self.owed.front() {
+            let piece = match owed {
+                Owed::Mark => self.marks.front().cloned().unwrap_or_default(),
+                Owed::Key(key) => record(key).map(|r| speak(dialect, r)).unwrap_or_default(),
+            };
+            if !batch.is_empty() && batch.len() + piece.len() > BATCH_BYTES_MAX {
+                break;
+            }
+            self.owed.pop();
+            if owed == Owed::Mark {
+                self.marks.pop_front();
+            }
+            let is_alone = batch.is_empty() && (self.owed.is_empty() || piece.len() >= BATCH_BYTES_MAX);
+            if is_alone && !piece.is_empty() {
+                return Some(piece);
+            }
+            batch.extend_from_slice(&piece);
+        }
+        (!batch.is_empty()).then(|| Bytes::from(batch))
+    }
+}
+
+fn speak(dialect: Dialect<'_>, record: &Record) -> Bytes {
+    match dialect {
+        Dialect::Frames => record.frame(),
+        Dialect::Events(epoch) => {
+            let mut out = Vec::with_capacity(record.json_len() + 64);
+            event::record(&mut out, epoch.map(|epoch| (epoch, record.rev())), &record.json());
+            Bytes::from(out)
+        }
+    }
+}

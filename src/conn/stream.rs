@@ -1,0 +1,148 @@
+//! One peer that is a viewer: a WebSocket or an event stream.
+//!
+//! Always true: a viewer is known by whom it is granted to and what it watches; what it is owed stands in
+//! its outbox. A socket is open until a close frame was sent or received, and says nothing after its own.
+//!
+//! Read first: `wire/frame.rs`, `wire/message.rs`.
+
+use bytes::Bytes;
+
+use crate::access::HolderId;
+use crate::conn::outbox::Dialect;
+use crate::ids::Epoch;
+use crate::wire::frame::{self, FrameReader, Heard};
+use crate::wire::message::{self, Command};
+use crate::wire::{Progress, WireError, event};
+
+/// A viewer's side of the conversation.
+pub struct Stream {
+    /// Who watches, for grants that change.
+    pub holder: HolderId,
+    /// One key was named in the path: no commands, and event ids.
+    pub single: bool,
+    /// Pings that were handed to the kernel and not answered.
+    pub pings_unanswered: u8,
+    /// A deletion this viewer was owed had to be forgotten: it gets its whole snapshot again.
+    pub resync: bool,
+    speech: Speech,
+}
+
+enum Speech {
+    Socket(FrameReader),
+    Events,
+}
+
+/// What a viewer's bytes came to.
+pub enum Said {
+    /// Nothing more without more bytes.
+    NeedMore,
+    /// Something that needs nobody: a pong.
+    Nothing,
+    /// Answer with these bytes, before any state.
+    Answer(Bytes),
+    /// Change what is watched.
+    Command(Command),
+    /// Say this, then close.
+    Close(Bytes),
+}
+
+impl Stream {
+    /// A viewer over WebSocket.
+    pub fn socket(holder: HolderId, single: bool) -> Stream {
+        let speech = Speech::Socket(FrameReader::default());
+        Stream { holder, single, pings_unanswered: 0, resync: false, speech }
+    }
+
+    /// A viewer over Server-Sent Events.
+    pub fn events(holder: HolderId, single: bool) -> Stream {
+        Stream { holder, single, pings_unanswered: 0, resync: false, speech: Speech::Events }
+    }
+
+    /// Whether it is a WebSocket.
+    pub fn is_socket(&self) -> bool {
+        matches!(self.speech, Speech::Socket(_))
+    }
+
+    /// Whether a message has begun and not ended.
+    pub fn is_mid_message(&self) -> bool {
+        match &self.speech {
+            Speech::Socket(reader) => !reader.is_idle(),
+            Speech::Events => false,
+        }
+    }
+
+    /// How records are spoken here.
+    pub fn dialect<'a>(&self, epoch: &'a Epoch) -> Dialect<'a> {
+        match self.speech {
+            Speech::Socket(_) => Dialect::Frames,
+            Speech::Events => Dialect::Events(self.single.then_some(epoch)),
+        }
+    }
+
+    /// A JSON text of ours, as this viewer gets it: `synced`.
+    pub fn synced(&self, json: &[u8]) -> Bytes {
+        match self.speech {
+            Speech::Socket(_) => Bytes::from(frame::text(json)),
+            Speech::Events => {
+                let mut out = Vec::with_capacity(json.len() + 32);
+                event::synced(&mut out, json);
+                Bytes::from(out)
+            }
+        }
+    }
+
+    /// What keeps the connection known to be alive: a ping, or a comment.
+    pub fn heartbeat(&self) -> Bytes {
+        match self.speech {
+            Speech::Socket(_) => frame::ping(),
+            Speech::Events => Bytes::from_static(event::COMMENT),
+        }
+    }
+
+    /// The last words before the connection closes. Event streams have none.
+    pub fn farewell(&self, code: u16, reason: &str) -> Bytes {
+        match self.speech {
+            Speech::Socket(_) => Bytes::from(frame::close(code, reason)),
+            Speech::Events => Bytes::new(),
+        }
+    }
+
+    /// Reads the next thing a viewer said from the front of `bytes`; says how many of them it was.
+    pub fn next(&mut self, bytes: &mut [u8], message_bytes_max: usize, patterns_max: usize) -> (usize, Said) {
+        let Speech::Socket(reader) = &mut self.speech else {
+            return (bytes.len(), Said::NeedMore);
+        };
+        match reader.read(bytes, message_bytes_max) {
+            Ok(Progress::NeedMore) => (bytes.len(), Said::NeedMore),
+            Ok(Progress::Done { value, used }) => (used, self.understand(value, patterns_max)),
+            Err(error) => {
+                let close = frame::close(error.close_code(), &error.to_string());
+                (bytes.len(), Said::Close(Bytes::from(close)))
+            }
+        }
+    }
+
+    fn understand(&mut self, heard: Heard, patterns_max: usize) -> Said {
+        match heard {
+            Heard::Text(_) if self.single => complain(&WireError::BadMessage(
+                "this stream watches one key; open /api/lux/stream?keys=… to subscribe and unsubscribe",
+            )),
+            Heard::Text(text) => match message::parse(&text, patterns_max) {
+                Ok(command) => Said::Command(command),
+                Err(error) => complain(&error),
+            },
+            Heard::Binary(_) => complain(&WireError::BadMessage("send commands as text, not as binary")),
+            Heard::Ping(payload) => Said::Answer(Bytes::from(frame::pong(&payload))),
+            Heard::Pong => {
+                self.pings_unanswered = 0;
+                Said::Nothing
+            }
+            Heard::Close(code) => Said::Close(Bytes::from(frame::close(code.unwrap_or(1000), ""))),
+        }
+    }
+}
+
+/// An error message to a viewer whose stream goes on.
+pub fn complain(error: &WireError) -> Said {
+    Said::Answer(Bytes::from(frame::text(&error.to_json())))
+}

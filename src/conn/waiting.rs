@@ -1,0 +1,74 @@
+//! What a peer waits for while others work on its answer.
+//!
+//! Always true: an HTTP peer waits for one thing at a time, and a viewer joins one set of patterns at a time;
+//! so whatever may be on its way inside the broker for one peer is bounded.
+//!
+//! Read first: `conn/call.rs`.
+
+use crate::conn::call::{Format, Listing};
+use crate::counters::Counters;
+use crate::ids::{Place, Rev, ShardId};
+use crate::key::{Key, Pattern};
+use crate::wire::record::Record;
+
+/// The exchange under way on an HTTP connection, if other cores or time must have their say.
+pub enum Waiting {
+    /// One key's owner has the question.
+    Owner(Format),
+    /// The next state of a key, until the deadline.
+    Poll(Format),
+    /// A page: this core's part, and those of the others as they come.
+    List {
+        /// How to answer.
+        format: Format,
+        /// Which page.
+        listing: Listing,
+        /// Parts still to come.
+        remaining: usize,
+        /// What came so far, in no order.
+        records: Vec<(Key, Record)>,
+        /// A core that has more than it sent ended here; what lies behind waits for the next page.
+        horizon: Option<Key>,
+    },
+    /// The counters of every core.
+    Metrics {
+        /// How to answer.
+        format: Format,
+        /// Parts still to come.
+        remaining: usize,
+        /// What came so far, in no order.
+        parts: Vec<(ShardId, Box<Counters>)>,
+    },
+}
+
+/// Patterns that a peer is about to watch, while the other cores bring what they have of them.
+pub struct Joining {
+    /// The patterns, and where their watchers stand on this core.
+    pub places: Vec<(Pattern, Place)>,
+    /// Words from other cores still to come.
+    pub remaining: usize,
+    /// What happens then.
+    pub purpose: Purpose,
+}
+
+/// Why a peer watches.
+pub enum Purpose {
+    /// A stream opens: its snapshot, less what the viewer has already.
+    Open {
+        /// What the viewer has of its single key.
+        since: Option<Rev>,
+    },
+    /// A command on an open stream.
+    Subscribe,
+    /// A poll waits for a key to change.
+    Poll,
+}
+
+/// One pattern that a peer watches: where, and at which place among the watchers there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Watch {
+    /// The key or the group.
+    pub place: Place,
+    /// Index among its watchers.
+    pub slot: u32,
+}

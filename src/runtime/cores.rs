@@ -1,0 +1,77 @@
+//! One thread and one ring per core.
+//!
+//! Always true: a core's thread builds its own ring, says whether it could, and then runs nothing but its
+//! loop. Threads are pinned only where every core of the machine gets one: a broker that was given fewer
+//! leaves it to the kernel where they run.
+//!
+//! Read first: `runtime/worker.rs`.
+
+use std::io;
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+use crate::operator_error::OperatorError;
+
+/// Operations that may be handed to the kernel at once.
+const RING_ENTRIES: u32 = 1024;
+/// Completions that may wait to be looked at.
+const COMPLETION_ENTRIES: u32 = 8192;
+
+/// Builds the ring and the loop's runtime on this thread.
+///
+/// # Errors
+/// io_uring is missing or forbidden, and what to change.
+pub fn build_ring() -> Result<tokio_uring::Runtime, OperatorError> {
+    let mut ring = tokio_uring::uring_builder();
+    ring.setup_cqsize(COMPLETION_ENTRIES).setup_clamp().setup_coop_taskrun();
+    let mut builder = tokio_uring::builder();
+    builder.entries(RING_ENTRIES).uring_builder(&ring);
+    tokio_uring::Runtime::new(&builder).map_err(|error| explain(&error))
+}
+
+/// What keeps this process from using io_uring, and what to change.
+pub fn explain(error: &io::Error) -> OperatorError {
+    const ENOSYS: i32 = 38;
+    const EPERM: i32 = 1;
+    const ENOMEM: i32 = 12;
+    const EINVAL: i32 = 22;
+    let (message, remedy) = match error.raw_os_error() {
+        Some(ENOSYS) => (
+            "this kernel, or a seccomp filter around this process, does not know io_uring",
+            "run Linux 6.1 or later, and allow io_uring_setup, io_uring_enter and io_uring_register in the \
+             container's seccomp profile",
+        ),
+        Some(EPERM) => (
+            "io_uring is forbidden to this process",
+            "set `sysctl kernel.io_uring_disabled=0`, and allow io_uring_setup, io_uring_enter and \
+             io_uring_register in the container's seccomp profile",
+        ),
+        Some(ENOMEM) => (
+            "there is no memory to lock for io_uring's rings",
+            "raise the limit on locked memory (`LimitMEMLOCK=` in systemd, `ulimit -l` in a shell)",
+        ),
+        Some(EINVAL) => (
+            "this kernel's io_uring is too old",
+            "run Linux 6.1 or later; Amazon Linux 2023, Debian 12 and Ubuntu 24.04 have it",
+        ),
+        _ => return OperatorError::new(format!("io_uring cannot be set up: {error}"), "see `lux check`"),
+    };
+    OperatorError::new(message, remedy)
+}
+
+/// Pins the calling thread to the `index`-th of the processors this process may use, if there is one for
+/// each core.
+pub fn pin(index: usize, cores: usize) {
+    let this_thread = Pid::from_raw(0);
+    let Ok(allowed) = sched_getaffinity(this_thread) else { return };
+    let processors: Vec<usize> =
+        (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false)).collect();
+    if processors.len() != cores || cores == 1 {
+        return;
+    }
+    let mut only = CpuSet::new();
+    if only.set(processors[index]).is_ok() && sched_setaffinity(this_thread, &only).is_err() {
+        tracing::debug!(core = index, "the core's thread could not be pinned");
+    }
+}

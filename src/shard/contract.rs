@@ -1,0 +1,91 @@
+//! A core's whole interface to the world: what comes in, what goes out.
+//!
+//! Always true: inputs are pushed and never refused; whatever the world may refuse is pulled, when there is
+//! room for it. Extra calls are harmless.
+//!
+//! Read first: `conn/call.rs`.
+
+use crate::conn::call::{Listing, Outcome, Question};
+use crate::counters::Counters;
+use crate::ids::ConnId;
+use crate::key::{Key, Pattern};
+use crate::wire::record::Record;
+
+/// What one core says to another. A ticket is the connection that waits for the answer.
+pub enum PeerMessage {
+    /// Answer this from your keys.
+    Ask {
+        /// Who waits.
+        ticket: ConnId,
+        /// What is asked.
+        question: Question,
+    },
+    /// The answer.
+    Answer {
+        /// Who waits.
+        ticket: ConnId,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// Your part of a listing, please.
+    List {
+        /// Who waits.
+        ticket: ConnId,
+        /// Which page.
+        listing: Listing,
+    },
+    /// One core's part of a listing.
+    Listed {
+        /// Who waits.
+        ticket: ConnId,
+        /// Records in bytewise order of their keys.
+        records: Vec<(Key, Record)>,
+        /// The core has more after these.
+        more: bool,
+    },
+    /// Your counters, please.
+    Count {
+        /// Who waits.
+        ticket: ConnId,
+    },
+    /// One core's counters.
+    Counted {
+        /// Who waits.
+        ticket: ConnId,
+        /// What they are.
+        counters: Box<Counters>,
+    },
+    /// Tell me of every change to these keys, what they are now first, then say `Watched`.
+    Watch {
+        /// Which keys.
+        pattern: Pattern,
+        /// Who waits.
+        ticket: ConnId,
+    },
+    /// Whatever was newest when you asked has been sent.
+    Watched {
+        /// Who waits.
+        ticket: ConnId,
+    },
+    /// No more of these.
+    Unwatch {
+        /// Which keys.
+        pattern: Pattern,
+    },
+    /// The newest record of a key of mine.
+    State {
+        /// The key.
+        key: Key,
+        /// Its record.
+        record: Record,
+    },
+}
+
+/// How the runtime is to end a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Close {
+    /// Say that nothing more will be said, and go on reading.
+    Write,
+    /// Both ways, now.
+    Both,
+}

@@ -1,0 +1,138 @@
+//! How connections end: by their own wish, by ours, by time, all together.
+//!
+//! Always true: what was answered before the end is sent before it. Then we say that nothing more follows
+//! and read on for a moment, since closing with bytes unread would take our last answer away from the peer.
+//!
+//! Read first: `conn/mod.rs`.
+
+use crate::conn::call::{Format, Reply};
+use crate::conn::http::Phase;
+use crate::conn::waiting::Waiting;
+use crate::conn::{Life, Speech};
+use crate::ids::ConnId;
+use crate::limits::{DRAIN_IDLE_MS, LINGER_MS};
+use crate::shard::Shard;
+use crate::shard::contract::Close;
+use crate::time::{Deadline, Now};
+use crate::wire::WireError;
+
+impl Shard {
+    /// A connection to be ended by the runtime, and how.
+    pub fn next_close(&mut self) -> Option<(ConnId, Close)> {
+        self.closes.pop_front()
+    }
+
+    /// The broker stops: viewers are sent away, polls answered, requests under way given time.
+    pub fn drain(&mut self, now: Now) {
+        self.now = now;
+        self.house.draining = true;
+        for id in self.conns.ids() {
+            match self.conns.get(id).map(|conn| &conn.speech) {
+                Some(Speech::Stream(_)) => self.close_viewer(id, 1012, "the broker is restarting"),
+                Some(Speech::Http(_, Some(_))) => self.end_poll(id),
+                Some(Speech::Http(http, None)) if http.phase() == Phase::Idle => {
+                    self.set_due(id, now.after(DRAIN_IDLE_MS));
+                }
+                Some(Speech::Http(_, None)) | None => {}
+            }
+        }
+    }
+
+    /// Nothing more is read from this peer; what it was answered still goes out.
+    pub(super) fn begin_close(&mut self, id: ConnId) {
+        self.retire(id, Life::Closing);
+        self.set_due(id, self.now.after(self.house.limits.body_timeout_ms));
+        self.queue(id);
+        self.resume(id);
+    }
+
+    /// Says goodbye to a connection above the limit.
+    pub(super) fn refuse_connection(&mut self, id: ConnId) {
+        let error = WireError::TooManyConnections(self.house.limits.connections_max);
+        let format = Format { close: true, ..Format::default() };
+        self.write_reply(id, &Reply::Error(error), &format);
+    }
+
+    /// All that was answered is with the kernel; a closing connection goes on to its next stage.
+    pub(super) fn after_flush(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if conn.life != Life::Closing || !conn.outbox.is_flushed() {
+            return;
+        }
+        if conn.peer_done {
+            return self.end_now(id);
+        }
+        conn.life = Life::Lingering;
+        self.closes.push_back((id, Close::Write));
+        self.set_due(id, self.now.after(LINGER_MS));
+    }
+
+    /// The peer will send nothing more. What it asked for before is still answered; a viewer is gone.
+    pub(super) fn peer_finished(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.peer_done = true;
+        match (conn.life, &conn.speech) {
+            (Life::Over | Life::Closing, _) => {}
+            (Life::Lingering, _) | (Life::Open, Speech::Stream(_)) => self.end_now(id),
+            (Life::Open, Speech::Http(http, waiting)) => {
+                let is_poll = matches!(waiting.as_deref(), Some(Waiting::Poll(_)));
+                match http.phase() {
+                    Phase::Answering if !is_poll => {}
+                    Phase::Answering | Phase::Idle | Phase::Head | Phase::Body => self.begin_close(id),
+                }
+            }
+        }
+    }
+
+    /// Ends a connection, both ways.
+    pub(super) fn end_now(&mut self, id: ConnId) {
+        self.retire(id, Life::Over);
+        self.set_due(id, Deadline::NEVER);
+        self.closes.push_back((id, Close::Both));
+    }
+
+    /// Takes a connection out of everything it takes part in.
+    pub(super) fn retire(&mut self, id: ConnId, life: Life) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if conn.life == Life::Open && conn.is_viewer() {
+            self.counters.viewers -= 1;
+        }
+        conn.life = life;
+        conn.outbox.forget_states();
+        conn.held = Vec::new();
+        self.leave_everything(id);
+    }
+
+    /// The timer's look at a connection that was armed for this moment.
+    pub(super) fn look_at(&mut self, id: ConnId, armed: Deadline) {
+        let now = self.now;
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if conn.armed != armed {
+            return;
+        }
+        conn.armed = Deadline::NEVER;
+        let due = conn.due;
+        match (conn.life, &conn.speech) {
+            _ if !now.reached(due) => self.set_due(id, due),
+            (Life::Over, _) => {}
+            (Life::Closing | Life::Lingering, _) => self.end_now(id),
+            (Life::Open, Speech::Stream(_)) => self.beat(id),
+            (Life::Open, Speech::Http(_, Some(_))) => self.end_poll(id),
+            (Life::Open, Speech::Http(http, None)) => match http.phase() {
+                Phase::Idle => self.begin_close(id),
+                Phase::Head => {
+                    self.refuse_and_close(id, WireError::HeadTimeout(self.house.limits.head_timeout_ms));
+                }
+                Phase::Body => {
+                    self.refuse_and_close(id, WireError::BodyTimeout(self.house.limits.body_timeout_ms));
+                }
+                Phase::Answering => {}
+            },
+        }
+    }
+
+    fn refuse_and_close(&mut self, id: ConnId, error: WireError) {
+        let format = Format { close: true, ..Format::default() };
+        self.write_reply(id, &Reply::Error(error), &format);
+    }
+}

@@ -1,0 +1,211 @@
+//! One core: its keys, its peers, what each of them is owed.
+//!
+//! Always true: a shard never blocks, never asks the time and never touches a socket. It is told what
+//! happened and asked what to do next; two shards share nothing and speak through [`PeerMessage`]s.
+//!
+//! Read first: `shard/contract.rs`; then the life of a PUT: `requests.rs`, `writes.rs`, `spread.rs`,
+//! `sending.rs`.
+
+pub mod contract;
+pub mod interest;
+pub mod owner;
+
+mod conns;
+mod ending;
+mod joining;
+mod link;
+mod listing;
+mod peers;
+mod polls;
+mod requests;
+mod sending;
+mod spread;
+mod store;
+mod timers;
+mod viewers;
+mod writes;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::access::{Access, Origins};
+use crate::conn::route::House;
+use crate::conn::{Life, Speech};
+use crate::counters::Counters;
+use crate::ids::{ConnId, Epoch, ShardId};
+use crate::limits::Limits;
+use crate::shard::conns::Conns;
+use crate::shard::contract::Close;
+use crate::shard::interest::Groups;
+use crate::shard::link::Link;
+use crate::shard::owner::Owner;
+use crate::shard::store::Store;
+use crate::shard::timers::Timers;
+use crate::time::{Deadline, Now};
+
+/// What a core is told once, at its start.
+pub struct Config {
+    /// Which core this is.
+    pub id: ShardId,
+    /// How many there are.
+    pub shards: u16,
+    /// The same on all cores, and secret: it decides which core owns which key.
+    pub hash_seed: u64,
+    /// The life of these states.
+    pub epoch: Epoch,
+    /// The operator's bounds.
+    pub limits: Limits,
+    /// Who may do what.
+    pub access: Arc<Access>,
+    /// Which pages may.
+    pub origins: Origins,
+}
+
+/// One core of the broker.
+pub struct Shard {
+    id: ShardId,
+    owner: Owner,
+    house: House,
+    now: Now,
+    store: Store,
+    groups: Groups,
+    conns: Conns,
+    links: Vec<Link>,
+    timers: Timers,
+    /// When a key of the table expires next, Unix milliseconds.
+    next_expiry_ms: Option<u64>,
+    /// Connections that may have something to send, oldest first.
+    ready: VecDeque<ConnId>,
+    closes: VecDeque<(ConnId, Close)>,
+    /// Connections that may be read again.
+    resumed: VecDeque<ConnId>,
+    counters: Counters,
+}
+
+impl Shard {
+    /// A core without keys and peers.
+    pub fn new(config: Config) -> Shard {
+        let Config { id, shards, hash_seed, epoch, limits, access, origins } = config;
+        Shard {
+            id,
+            owner: Owner::new(hash_seed, shards),
+            house: House { epoch, limits, access, origins, draining: false },
+            now: Now::default(),
+            store: Store::default(),
+            groups: Groups::default(),
+            conns: Conns::default(),
+            links: (0..shards).map(|_| Link::default()).collect(),
+            timers: Timers::default(),
+            next_expiry_ms: None,
+            ready: VecDeque::new(),
+            closes: VecDeque::new(),
+            resumed: VecDeque::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// A connection was accepted.
+    pub fn opened(&mut self, now: Now) -> ConnId {
+        self.now = now;
+        self.counters.accepted += 1;
+        let id = self.conns.open(Deadline::NEVER);
+        self.set_due(id, now.after(self.house.limits.head_timeout_ms));
+        if self.conns.len() > self.house.limits.connections_max {
+            self.refuse_connection(id);
+        }
+        id
+    }
+
+    /// Bytes came in.
+    pub fn received(&mut self, id: ConnId, bytes: &mut [u8], now: Now) {
+        self.now = now;
+        let Some(conn) = self.conns.get(id) else { return };
+        match (conn.life, &conn.speech) {
+            (Life::Open, Speech::Http(..)) => self.read_requests(id, bytes),
+            (Life::Open, Speech::Stream(_)) => self.read_viewer(id, bytes),
+            (Life::Closing | Life::Lingering | Life::Over, _) => {}
+        }
+    }
+
+    /// The peer will send nothing more.
+    pub fn finished(&mut self, id: ConnId, now: Now) {
+        self.now = now;
+        self.peer_finished(id);
+    }
+
+    /// The socket is gone, and every operation on it is back.
+    pub fn ended(&mut self, id: ConnId, now: Now) {
+        self.now = now;
+        self.retire(id, Life::Over);
+        self.conns.remove(id);
+    }
+
+    /// Time has passed.
+    pub fn woken(&mut self, now: Now) {
+        self.now = now;
+        while let Some((armed, id)) = self.timers.next_due(now) {
+            self.look_at(id, armed);
+        }
+        if self.next_expiry_ms.is_some_and(|at| at <= now.wall_ms) {
+            self.check_holders();
+        }
+    }
+
+    /// The key table was replaced.
+    pub fn reload(&mut self, access: Arc<Access>, now: Now) {
+        self.now = now;
+        let old = std::mem::replace(&mut self.house.access, access);
+        self.carry_holders_over(&old);
+        self.check_holders();
+    }
+
+    /// When [`Shard::woken`] is due next.
+    pub fn deadline(&self) -> Deadline {
+        let expiry_in_ms = self.next_expiry_ms.map(|at| at.saturating_sub(self.now.wall_ms));
+        let expiry = expiry_in_ms.map_or(Deadline::NEVER, |ms| self.now.after(ms));
+        self.timers.soonest().min(expiry)
+    }
+
+    /// Whether a connection of this core is left.
+    pub fn is_deserted(&self) -> bool {
+        self.conns.is_empty()
+    }
+
+    /// Whether another connection may be accepted: up to the limit, and a few more to be told of it.
+    pub fn has_room(&self) -> bool {
+        const REFUSED_AT_ONCE: usize = 64;
+        self.conns.len() < self.house.limits.connections_max + REFUSED_AT_ONCE
+    }
+
+    /// The figures of this core, as they are now.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            connections: self.conns.len() as u64,
+            keys: self.store.keys_live() as u64,
+            state_bytes: self.store.bytes_live() as u64,
+            link_waiting: self.links.iter().map(|link| link.len() as u64).sum(),
+            ..self.counters.clone()
+        }
+    }
+
+    /// Sets when a connection is to be looked at, and arms the timer if that is sooner than it is armed.
+    fn set_due(&mut self, id: ConnId, due: Deadline) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.due = due;
+        if due < conn.armed {
+            conn.armed = due;
+            self.timers.arm(due, id);
+        }
+    }
+
+    /// Puts a connection in line to be asked what it has to send.
+    fn queue(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && !conn.queued
+            && !conn.outbox.is_in_flight()
+        {
+            conn.queued = true;
+            self.ready.push_back(id);
+        }
+    }
+}

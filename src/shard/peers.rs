@@ -1,0 +1,89 @@
+//! The other cores: what they say, what they are told.
+//!
+//! Always true: a question is answered in the order it came; a foreign record is taken only if it is newer
+//! than what is here, so a state never goes back, whichever way it travelled.
+//!
+//! Read first: `shard/contract.rs`, `shard/link.rs`.
+
+use crate::conn::waiting::Waiting;
+use crate::ids::{ConnId, ShardId};
+use crate::key::Key;
+use crate::shard::Shard;
+use crate::shard::contract::PeerMessage;
+use crate::time::Now;
+use crate::wire::record::Record;
+
+impl Shard {
+    /// Another core said something.
+    pub fn told(&mut self, from: ShardId, message: PeerMessage, now: Now) {
+        self.now = now;
+        match message {
+            PeerMessage::Ask { ticket, question } => {
+                let hash = self.owner.hash(question.key());
+                let (outcome, changed) = self.carry_out(question, hash);
+                self.links[from.index()].push(PeerMessage::Answer { ticket, outcome });
+                if let Some(key) = changed {
+                    self.changed(key);
+                }
+            }
+            PeerMessage::Answer { ticket, outcome } => self.owner_answered(ticket, outcome),
+            PeerMessage::List { ticket, listing } => {
+                let (records, more) = self.list_part(&listing);
+                self.links[from.index()].push(PeerMessage::Listed { ticket, records, more });
+            }
+            PeerMessage::Listed { ticket, records, more } => self.listed(ticket, records, more),
+            PeerMessage::Count { ticket } => {
+                let counters = Box::new(self.counters());
+                self.links[from.index()].push(PeerMessage::Counted { ticket, counters });
+            }
+            PeerMessage::Counted { ticket, counters } => self.counted(ticket, from, counters),
+            PeerMessage::Watch { pattern, ticket } => self.core_watches(from, pattern, ticket),
+            PeerMessage::Watched { ticket } => self.other_core_is_done(ticket),
+            PeerMessage::Unwatch { pattern } => self.core_unwatches(from, &pattern),
+            PeerMessage::State { key, record } => self.adopt(&key, record),
+        }
+    }
+
+    /// The next message for another core; asked only while there is room for one.
+    pub fn next_tell(&mut self, to: ShardId) -> Option<PeerMessage> {
+        let store = &self.store;
+        self.links[to.index()].next(|key| {
+            let entry = store.get(key)?;
+            let record = entry.record.clone()?;
+            Some(PeerMessage::State { key: entry.key.clone(), record })
+        })
+    }
+
+    fn counted(&mut self, id: ConnId, from: ShardId, counters: Box<crate::counters::Counters>) {
+        let Some(mut waiting) = self.take_waiting(id) else { return };
+        let mut is_complete = false;
+        if let Waiting::Metrics { remaining, parts, .. } = &mut waiting {
+            parts.push((from, counters));
+            *remaining -= 1;
+            is_complete = *remaining == 0;
+        }
+        self.wait(id, waiting);
+        if is_complete {
+            self.finish_metrics(id);
+        }
+    }
+
+    /// A foreign key has a newer record. What nobody here watches any more is let go.
+    fn adopt(&mut self, key: &Key, record: Record) {
+        let hash = self.owner.hash(key);
+        let groups = self.groups.of(key.as_str());
+        let id = match self.store.find(key, hash) {
+            Some(id) => id,
+            None if groups.is_empty() => return,
+            None => self.store.find_or_make(key, hash, false, || groups),
+        };
+        let is_news = self.store.get(id).is_some_and(|entry| match &entry.record {
+            Some(own) => record.rev() > own.rev(),
+            None => true,
+        });
+        if is_news {
+            self.store.replace(id, record);
+            self.changed(id);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Requests of this core's peers: begun, carried to whoever answers them, answered.
+//!
+//! Always true: a connection's next request is read when the one before has its answer, so answers leave in
+//! the order of their requests and what one peer has under way is bounded.
+//!
+//! Read first: `conn/http.rs`, `conn/waiting.rs`.
+
+use bytes::Bytes;
+
+use crate::conn::call::{Call, Exchange, Format, Outcome, Question, Reply};
+use crate::conn::http::{Phase, Step};
+use crate::conn::reply;
+use crate::conn::waiting::Waiting;
+use crate::conn::{Life, Speech};
+use crate::counters;
+use crate::ids::ConnId;
+use crate::limits::ANSWER_BYTES_MAX;
+use crate::shard::Shard;
+use crate::shard::contract::PeerMessage;
+use crate::time::Deadline;
+
+impl Shard {
+    /// Reads requests from bytes that came in, behind those that were held back.
+    pub(super) fn read_requests(&mut self, id: ConnId, fresh: &[u8]) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Speech::Http(http, _) = &mut conn.speech else { return };
+        let before = http.phase();
+        match http.take_held(fresh) {
+            None => {
+                let used = self.read_requests_from(id, fresh);
+                self.with_http(id, |http| http.hold(&fresh[used..]));
+            }
+            Some(bytes) => {
+                let used = self.read_requests_from(id, &bytes);
+                self.with_http(id, |http| http.hold_from(bytes, used));
+            }
+        }
+        self.set_phase_deadline(id, before);
+        self.queue(id);
+    }
+
+    fn read_requests_from(&mut self, id: ConnId, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        loop {
+            let Some(conn) = self.conns.get_mut(id) else { return bytes.len() };
+            if conn.life != Life::Open {
+                return bytes.len();
+            }
+            let Speech::Http(http, _) = &mut conn.speech else {
+                self.read_viewer(id, &mut bytes[at..].to_vec());
+                return bytes.len();
+            };
+            if conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
+                return at;
+            }
+            let (used, step) = http.next(&bytes[at..], &self.house, self.now);
+            at += used;
+            match step {
+                Step::NeedMore => return at,
+                Step::GoOn => {}
+                Step::Continue => conn.outbox.tail().extend_from_slice(reply::CONTINUE),
+                Step::Exchange(exchange) => self.begin(id, *exchange),
+                Step::Refused(error, format) => self.write_reply(id, &Reply::Error(error), &format),
+            }
+        }
+    }
+
+    fn begin(&mut self, id: ConnId, exchange: Exchange) {
+        let Exchange { call, format } = exchange;
+        match call {
+            Call::Answered(reply) => self.answer(id, &reply, &format),
+            Call::Key(question) => self.ask(id, question, format),
+            Call::Wait { key, wait_ms } => self.begin_poll(id, key, wait_ms, format),
+            Call::List(listing) => self.begin_list(id, listing, format),
+            Call::Stream(viewing) => self.open_stream(id, viewing, &format),
+            Call::Metrics => self.begin_metrics(id, format),
+        }
+    }
+
+    fn ask(&mut self, id: ConnId, question: Question, format: Format) {
+        let hash = self.owner.hash(question.key());
+        let owner = self.owner.of(hash);
+        if owner == self.id {
+            let (outcome, changed) = self.carry_out(question, hash);
+            self.answer(id, &Reply::Outcome(outcome), &format);
+            if let Some(key) = changed {
+                self.changed(key);
+            }
+        } else {
+            self.wait(id, Waiting::Owner(format));
+            self.links[owner.index()].push(PeerMessage::Ask { ticket: id, question });
+        }
+    }
+
+    /// An owner's answer came back.
+    pub(super) fn owner_answered(&mut self, id: ConnId, outcome: Outcome) {
+        if let Some(Waiting::Owner(format)) = self.take_waiting(id) {
+            self.answer_late(id, &Reply::Outcome(outcome), &format);
+        }
+    }
+
+    fn begin_metrics(&mut self, id: ConnId, format: Format) {
+        let remaining = usize::from(self.owner.shards()) - 1;
+        let parts = vec![(self.id, Box::new(self.counters()))];
+        self.wait(id, Waiting::Metrics { format, remaining, parts });
+        for other in self.owner.others(self.id) {
+            self.links[other.index()].push(PeerMessage::Count { ticket: id });
+        }
+        if remaining == 0 {
+            self.finish_metrics(id);
+        }
+    }
+
+    /// The last core's counters are here.
+    pub(super) fn finish_metrics(&mut self, id: ConnId) {
+        if let Some(Waiting::Metrics { format, mut parts, .. }) = self.take_waiting(id) {
+            parts.sort_by_key(|(shard, _)| *shard);
+            let text = Bytes::from(counters::render(&parts));
+            self.answer_late(id, &Reply::Text(200, text), &format);
+        }
+    }
+
+    /// Puts down what a connection waits for.
+    pub(super) fn wait(&mut self, id: ConnId, waiting: Waiting) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && let Speech::Http(_, slot) = &mut conn.speech
+        {
+            *slot = Some(Box::new(waiting));
+        }
+    }
+
+    /// Takes what a connection waits for.
+    pub(super) fn take_waiting(&mut self, id: ConnId) -> Option<Waiting> {
+        match &mut self.conns.get_mut(id)?.speech {
+            Speech::Http(_, waiting) => waiting.take().map(|boxed| *boxed),
+            Speech::Stream(_) => None,
+        }
+    }
+
+    /// Answers the exchange under way from inside the reading of its connection.
+    pub(super) fn answer(&mut self, id: ConnId, reply: &Reply, format: &Format) {
+        self.with_http(id, |http| http.answered());
+        self.write_reply(id, reply, format);
+    }
+
+    /// Answers it later, and reads on: requests may wait behind it.
+    pub(super) fn answer_late(&mut self, id: ConnId, reply: &Reply, format: &Format) {
+        self.answer(id, reply, format);
+        self.read_requests(id, &[]);
+    }
+
+    /// Writes an answer; the connection ends with it if the answer says so.
+    pub(super) fn write_reply(&mut self, id: ConnId, reply: &Reply, format: &Format) {
+        self.counters.requests += 1;
+        let letterhead = reply::Letterhead { epoch: &self.house.epoch, wall_ms: self.now.wall_ms };
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        reply::write(&mut conn.outbox, reply, format, &letterhead);
+        if format.close || conn.peer_done {
+            self.begin_close(id);
+        }
+        self.queue(id);
+    }
+
+    fn with_http(&mut self, id: ConnId, act: impl FnOnce(&mut crate::conn::http::Http)) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && let Speech::Http(http, _) = &mut conn.speech
+        {
+            act(http);
+        }
+    }
+
+    /// A new phase, or a new request in the same one, has a new deadline.
+    fn set_phase_deadline(&mut self, id: ConnId, before: Phase) {
+        let limits = &self.house.limits;
+        let Some(conn) = self.conns.get(id) else { return };
+        let Speech::Http(http, waiting) = &conn.speech else { return };
+        if conn.life != Life::Open || matches!(waiting.as_deref(), Some(Waiting::Poll(_))) {
+            return;
+        }
+        let due = match http.phase() {
+            phase @ (Phase::Head | Phase::Body) if phase == before => return,
+            Phase::Head => self.now.after(limits.head_timeout_ms),
+            Phase::Body => self.now.after(limits.body_timeout_ms),
+            Phase::Idle => self.now.after(limits.idle_timeout_ms),
+            Phase::Answering => Deadline::NEVER,
+        };
+        self.set_due(id, due);
+    }
+}

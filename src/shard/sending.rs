@@ -1,0 +1,109 @@
+//! What leaves this core for its peers, chosen at the moment it can leave.
+//!
+//! Always true: the bytes handed out are the newest this core knows, and a connection whose send is in
+//! flight is not asked for more. A peer that does not read is not read either once its answers pile up.
+//!
+//! Read first: `conn/outbox.rs`.
+
+use bytes::Bytes;
+
+use crate::conn::http::Phase;
+use crate::conn::outbox::Dialect;
+use crate::conn::{Conn, Life, Speech};
+use crate::ids::ConnId;
+use crate::limits::ANSWER_BYTES_MAX;
+use crate::shard::Shard;
+use crate::time::Now;
+
+/// What a closing connection is read with: its bytes are dropped.
+const DROPPED_READ_BYTES: usize = 4 * 1024;
+/// Viewers say little; most of what they send is an empty pong of six bytes.
+const VIEWER_READ_BYTES: usize = 64;
+/// A viewer in the middle of a longer message.
+const MESSAGE_READ_BYTES: usize = 4 * 1024;
+
+impl Shard {
+    /// A connection with something to send and nothing in flight. It counts as in flight until `sent`.
+    pub fn next_send(&mut self) -> Option<(ConnId, Bytes)> {
+        while let Some(id) = self.ready.pop_front() {
+            let Some(conn) = self.conns.get_mut(id) else { continue };
+            conn.queued = false;
+            match &conn.speech {
+                Speech::Http(..) if !conn.outbox.owed.is_empty() => self.settle_poll(id),
+                Speech::Stream(stream) if stream.resync => self.resync_if_wanted(id),
+                Speech::Http(..) | Speech::Stream(_) => {}
+            }
+            if let Some(bytes) = self.next_bytes(id) {
+                self.counters.sends += 1;
+                return Some((id, bytes));
+            }
+            self.after_flush(id);
+        }
+        None
+    }
+
+    fn next_bytes(&mut self, id: ConnId) -> Option<Bytes> {
+        let conn = self.conns.get_mut(id)?;
+        let dialect = match &conn.speech {
+            Speech::Http(..) => Dialect::Frames,
+            Speech::Stream(stream) => stream.dialect(&self.house.epoch),
+        };
+        let store = &self.store;
+        conn.outbox.next(dialect, |key| store.get(key)?.record.as_ref())
+    }
+
+    /// The kernel took `written` of the bytes that were in flight; they come back so that the rest can go.
+    pub fn sent(&mut self, id: ConnId, bytes: Bytes, written: usize, now: Now) {
+        self.now = now;
+        self.counters.sent_bytes += written as u64;
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.outbox.sent(bytes, written);
+        if conn.life == Life::Open && conn.outbox.answer_bytes() <= ANSWER_BYTES_MAX {
+            match &conn.speech {
+                Speech::Http(http, _) if http.holds_bytes() && http.phase() != Phase::Answering => {
+                    self.read_requests(id, &[]);
+                }
+                Speech::Http(..) => {}
+                Speech::Stream(_) => self.read_viewer_on(id),
+            }
+        }
+        self.queue(id);
+        self.resume(id);
+    }
+
+    /// How many bytes to read from a connection next; 0: not now, [`Shard::next_read`] will name it.
+    pub fn appetite(&mut self, id: ConnId) -> usize {
+        let Some(conn) = self.conns.get_mut(id) else { return 0 };
+        let bytes = appetite(conn);
+        conn.paused = bytes == 0;
+        bytes
+    }
+
+    /// A connection that was not to be read and may be again.
+    pub fn next_read(&mut self) -> Option<ConnId> {
+        self.resumed.pop_front()
+    }
+
+    /// Reads on, if the connection was paused and need not be.
+    pub(super) fn resume(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && conn.paused
+            && appetite(conn) > 0
+        {
+            conn.paused = false;
+            self.resumed.push_back(id);
+        }
+    }
+}
+
+fn appetite(conn: &Conn) -> usize {
+    match (conn.life, &conn.speech) {
+        (Life::Over, _) => 0,
+        (Life::Closing | Life::Lingering, _) => DROPPED_READ_BYTES,
+        (Life::Open, _) if conn.outbox.answer_bytes() > ANSWER_BYTES_MAX => 0,
+        (Life::Open, Speech::Http(http, _)) => http.appetite(),
+        (Life::Open, Speech::Stream(_)) if conn.joining.is_some() => 0,
+        (Life::Open, Speech::Stream(stream)) if stream.is_mid_message() => MESSAGE_READ_BYTES,
+        (Life::Open, Speech::Stream(_)) => VIEWER_READ_BYTES,
+    }
+}

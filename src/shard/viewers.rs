@@ -1,0 +1,312 @@
+//! Viewers of this core: their streams opened, their commands carried out, their grants kept up to date.
+//!
+//! Always true: a snapshot is a set of owed keys with a mark behind it, so no limit can cut it short and a
+//! change during it conflates with it. `synced` leaves when everything before it has left.
+//!
+//! Read first: `conn/stream.rs`, `shard/joining.rs`.
+
+use std::collections::HashSet;
+
+use crate::access::Access;
+use crate::conn::call::{Format, Protocol, Viewing};
+use crate::conn::stream::{self, Said, Stream};
+use crate::conn::waiting::Purpose;
+use crate::conn::{Life, Speech, reply};
+use crate::ids::{ConnId, KeyId, Place, Rev};
+use crate::key::Pattern;
+use crate::limits::ANSWER_BYTES_MAX;
+use crate::shard::Shard;
+use crate::shard::conns::Conns;
+use crate::wire::WireError;
+use crate::wire::message::{self, Command};
+
+/// Close codes of our own and of RFC 6455, section 7.4.1, that the broker begins with.
+pub(super) const CLOSE_KEY_GONE: u16 = 4401;
+
+impl Shard {
+    /// An HTTP connection becomes a viewer.
+    pub(super) fn open_stream(&mut self, id: ConnId, viewing: Viewing, format: &Format) {
+        let Viewing { patterns, single, since, holder, protocol } = viewing;
+        let letterhead = reply::Letterhead { epoch: &self.house.epoch, wall_ms: self.now.wall_ms };
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        reply::write_stream_head(&mut conn.outbox, &protocol, format, &letterhead);
+        conn.speech = Speech::Stream(Box::new(match protocol {
+            Protocol::Socket { .. } => Stream::socket(holder, single),
+            Protocol::Events => Stream::events(holder, single),
+        }));
+        self.counters.viewers += 1;
+        self.counters.requests += 1;
+        self.set_due(id, self.now.after(self.house.limits.ping_interval_ms));
+        self.note_expiry_of(holder);
+        self.queue(id);
+        self.join(id, patterns, Purpose::Open { since });
+    }
+
+    /// Reads what a viewer says.
+    pub(super) fn read_viewer(&mut self, id: ConnId, bytes: &mut [u8]) {
+        let limits = &self.house.limits;
+        let (message_bytes_max, patterns_max) = (limits.message_bytes_max, limits.patterns_max);
+        let mut at = 0;
+        while at < bytes.len() {
+            let Some(conn) = self.conns.get_mut(id) else { return };
+            let Speech::Stream(stream) = &mut conn.speech else { return };
+            if conn.life != Life::Open {
+                return;
+            }
+            if conn.joining.is_some() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
+                conn.held.extend_from_slice(&bytes[at..]);
+                return;
+            }
+            let (used, said) = stream.next(&mut bytes[at..], message_bytes_max, patterns_max);
+            at += used;
+            self.heard(id, said);
+        }
+    }
+
+    /// Reads on where a viewer's bytes had to wait.
+    pub(super) fn read_viewer_on(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && !conn.held.is_empty()
+        {
+            let mut held = std::mem::take(&mut conn.held);
+            self.read_viewer(id, &mut held);
+        }
+    }
+
+    fn heard(&mut self, id: ConnId, said: Said) {
+        match said {
+            Said::NeedMore | Said::Nothing => {}
+            Said::Answer(bytes) => self.say(id, &bytes),
+            Said::Command(command) => self.command(id, command),
+            Said::Close(bytes) => {
+                self.say(id, &bytes);
+                self.begin_close(id);
+            }
+        }
+    }
+
+    fn say(&mut self, id: ConnId, bytes: &[u8]) {
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.outbox.tail().extend_from_slice(bytes);
+            self.queue(id);
+        }
+    }
+
+    /// All of a command or nothing: what it takes away first, then what it adds.
+    fn command(&mut self, id: ConnId, command: Command) {
+        if let Err(error) = self.check_command(id, &command) {
+            return self.heard(id, stream::complain(&error));
+        }
+        for pattern in &command.unsubscribe {
+            if let Some(place) = self.find_place(pattern)
+                && let Some(watch) = self.watch_at(id, place)
+            {
+                self.leave(id, watch);
+            }
+        }
+        if !command.unsubscribe.is_empty() {
+            self.forget_unwatched(id);
+        }
+        if !command.subscribe.is_empty() {
+            self.join(id, command.subscribe, Purpose::Subscribe);
+        }
+    }
+
+    fn check_command(&self, id: ConnId, command: &Command) -> Result<(), WireError> {
+        let Some(conn) = self.conns.get(id) else { return Ok(()) };
+        let Speech::Stream(stream) = &conn.speech else { return Ok(()) };
+        for pattern in &command.subscribe {
+            if !self.house.access.may_read(stream.holder, pattern) {
+                return Err(WireError::Forbidden(format!("read {pattern}")));
+            }
+        }
+        let places = |patterns: &[Pattern]| -> HashSet<Place> {
+            patterns.iter().filter_map(|pattern| self.find_place(pattern)).collect()
+        };
+        let (ended, begun) = (places(&command.unsubscribe), places(&command.subscribe));
+        let stay = |watch: &&crate::conn::waiting::Watch| {
+            !ended.contains(&watch.place) && !begun.contains(&watch.place)
+        };
+        let watched = conn.watches.iter().filter(stay).count() + command.subscribe.len();
+        match watched > self.house.limits.patterns_max {
+            true => Err(WireError::TooManyPatterns(self.house.limits.patterns_max)),
+            false => Ok(()),
+        }
+    }
+
+    fn find_place(&self, pattern: &Pattern) -> Option<Place> {
+        match pattern {
+            Pattern::Exact(key) => self.store.find(key, self.owner.hash(key)).map(Place::Key),
+            Pattern::Prefix(prefix) => self.groups.find(prefix).map(Place::Group),
+        }
+    }
+
+    /// What is owed of keys that no pattern of this viewer names any more is not owed.
+    fn forget_unwatched(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let watches = &conn.watches;
+        let is_watched = |place: Place| watches.iter().any(|watch| watch.place == place);
+        let store = &self.store;
+        conn.outbox.owed.retain(|key| {
+            let groups = store.get(key).map(|entry| entry.groups.as_slice()).unwrap_or_default();
+            is_watched(Place::Key(key)) || groups.iter().any(|group| is_watched(Place::Group(*group)))
+        });
+    }
+
+    /// A stream's first patterns are watched: its snapshot is owed.
+    pub(super) fn stream_joined(&mut self, id: ConnId, places: &[(Pattern, Place)], since: Option<Rev>) {
+        let is_single = match self.conns.get(id).map(|conn| &conn.speech) {
+            Some(Speech::Stream(stream)) => stream.single,
+            Some(Speech::Http(..)) | None => return,
+        };
+        for (_, place) in places {
+            match (is_single, *place) {
+                (true, Place::Key(key)) => self.owe_single(id, key, since),
+                (_, place) => self.owe_snapshot(id, place),
+            }
+        }
+        self.owe_synced(id, &message::synced(&self.house.epoch, None));
+    }
+
+    /// Later patterns are watched: their snapshot is owed, under their own names.
+    pub(super) fn subscription_joined(&mut self, id: ConnId, places: Vec<(Pattern, Place)>) {
+        let mut patterns = Vec::with_capacity(places.len());
+        for (pattern, place) in places {
+            self.owe_snapshot(id, place);
+            patterns.push(pattern);
+        }
+        self.owe_synced(id, &message::synced(&self.house.epoch, Some(&patterns)));
+        self.read_viewer_on(id);
+        self.resume(id);
+    }
+
+    fn owe_single(&mut self, id: ConnId, key: KeyId, since: Option<Rev>) {
+        self.store.fill_absent(key);
+        let rev = self.store.get(key).map(|entry| entry.rev());
+        if since.is_none() || since != rev {
+            self.owe(id, key);
+        }
+    }
+
+    fn owe_snapshot(&mut self, id: ConnId, place: Place) {
+        match place {
+            Place::Key(key) => {
+                if self.store.get(key).is_some_and(|entry| entry.live().is_some()) {
+                    self.owe(id, key);
+                }
+            }
+            Place::Group(group) => {
+                let Some(group) = self.groups.get(group) else { return };
+                let Some(conn) = self.conns.get_mut(id) else { return };
+                for (key, entry) in self.store.with_prefix(&group.prefix) {
+                    if entry.live().is_some() {
+                        conn.outbox.owed.insert(key);
+                    }
+                }
+                self.queue(id);
+            }
+        }
+    }
+
+    fn owe(&mut self, id: ConnId, key: KeyId) {
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.outbox.owed.insert(key);
+            self.queue(id);
+        }
+    }
+
+    fn owe_synced(&mut self, id: ConnId, json: &[u8]) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if let Speech::Stream(stream) = &conn.speech {
+            conn.outbox.push_mark(stream.synced(json));
+            self.queue(id);
+        }
+    }
+
+    /// A viewer that has read all it was owed gets its snapshot again, if a deletion had to be forgotten.
+    pub(super) fn resync_if_wanted(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Speech::Stream(stream) = &mut conn.speech else { return };
+        if !stream.resync || !conn.outbox.owed.is_empty() {
+            return;
+        }
+        stream.resync = false;
+        let places: Vec<Place> = conn.watches.iter().map(|watch| watch.place).collect();
+        places.into_iter().for_each(|place| self.owe_snapshot(id, place));
+        self.owe_synced(id, &message::synced(&self.house.epoch, None));
+    }
+
+    /// A heartbeat is due. A peer that has not taken the bytes before it is slow, not dead, and is left alone.
+    pub(super) fn beat(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Speech::Stream(stream) = &mut conn.speech else { return };
+        if stream.pings_unanswered >= 2 {
+            return self.close_viewer(id, 1011, "two pings went unanswered");
+        }
+        if conn.outbox.is_flushed() {
+            stream.pings_unanswered += u8::from(stream.is_socket());
+            let heartbeat = stream.heartbeat();
+            conn.outbox.tail().extend_from_slice(&heartbeat);
+        }
+        self.set_due(id, self.now.after(self.house.limits.ping_interval_ms));
+        self.queue(id);
+    }
+
+    /// Says why, and ends a stream.
+    pub(super) fn close_viewer(&mut self, id: ConnId, code: u16, reason: &str) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Speech::Stream(stream) = &conn.speech else { return };
+        if conn.life == Life::Open {
+            let farewell = stream.farewell(code, reason);
+            self.say(id, &farewell);
+            self.begin_close(id);
+        }
+    }
+
+    /// The table was replaced: each viewer's holder is found again in the new one, or its stream ends.
+    pub(super) fn carry_holders_over(&mut self, old: &Access) {
+        for id in self.conns.ids() {
+            let Some(Speech::Stream(stream)) = self.conns.get_mut(id).map(|conn| &mut conn.speech) else {
+                continue;
+            };
+            match old.carry_over(&self.house.access, stream.holder) {
+                Some(holder) => stream.holder = holder,
+                None => self.close_viewer(id, CLOSE_KEY_GONE, "this API key was revoked"),
+            }
+        }
+    }
+
+    /// Ends the streams whose key has expired, or no longer covers what they watch.
+    pub(super) fn check_holders(&mut self) {
+        self.next_expiry_ms = self.house.access.next_expiry(self.now.wall_ms);
+        for id in self.conns.ids() {
+            let Some(conn) = self.conns.get(id) else { continue };
+            let Speech::Stream(stream) = &conn.speech else { continue };
+            let joining = conn.joining.iter().flat_map(|joining| joining.places.iter());
+            let mut places = conn.watches.iter().map(|watch| watch.place).chain(joining.map(|j| j.1));
+            let access = &self.house.access;
+            let is_granted = places.all(|place| access.may_read(stream.holder, &self.pattern_of(place)));
+            if !access.is_live(stream.holder, self.now.wall_ms) {
+                self.close_viewer(id, CLOSE_KEY_GONE, "this API key has expired");
+            } else if !is_granted {
+                self.close_viewer(id, CLOSE_KEY_GONE, "this API key may no longer read what is watched");
+            }
+        }
+    }
+
+    fn note_expiry_of(&mut self, _holder: crate::access::HolderId) {
+        if self.next_expiry_ms.is_none() {
+            self.next_expiry_ms = self.house.access.next_expiry(self.now.wall_ms);
+        }
+    }
+}
+
+/// A viewer is owed a deletion that is about to be forgotten.
+pub(super) fn want_resync(conns: &mut Conns, id: ConnId, key: KeyId) {
+    if let Some(conn) = conns.get_mut(id)
+        && conn.outbox.owed.contains(key)
+        && let Speech::Stream(stream) = &mut conn.speech
+    {
+        stream.resync = true;
+    }
+}

@@ -1,0 +1,157 @@
+//! What only the owner of a key does: read it, change it, in the key's own order.
+//!
+//! Always true: a write is answered after the store has it, and its producer's answer is in line before any
+//! viewer's frame. A refused write changes nothing.
+//!
+//! Read first: `conn/call.rs`, `shard/store.rs`.
+
+use crate::conn::call::{Outcome, Question};
+use crate::ids::KeyId;
+use crate::key::Key;
+use crate::shard::Shard;
+use crate::shard::interest::Watcher;
+use crate::shard::owner::KeyHash;
+use crate::shard::viewers;
+use crate::wire::WireError;
+use crate::wire::condition::Conditions;
+use crate::wire::merge::merge_patch;
+use crate::wire::record::{Draft, Record};
+
+impl Shard {
+    /// Carries a question out; says which key changed. The caller sees that the answer is in line before
+    /// [`Shard::changed`] tells the viewers.
+    pub(super) fn carry_out(&mut self, question: Question, hash: KeyHash) -> (Outcome, Option<KeyId>) {
+        match question {
+            Question::Get(key) => (self.read(&key, hash), None),
+            Question::Put { key, draft, conditions } => self.write(&key, hash, &conditions, |_| Ok(draft)),
+            Question::Patch { key, patch, conditions } => self.patch(&key, hash, &conditions, &patch),
+            Question::Delete { key, conditions } => self.delete(&key, hash, &conditions),
+        }
+    }
+
+    /// A key of this core has a newer record: everybody who watches it is owed it.
+    pub(super) fn changed(&mut self, key: KeyId) {
+        self.spread(key);
+        self.forget_tombstones();
+    }
+
+    fn read(&self, key: &Key, hash: KeyHash) -> Outcome {
+        let live = self.store.find(key, hash).and_then(|id| self.store.get(id)?.live());
+        live.map_or(Outcome::Missing, |record| Outcome::Found(record.clone()))
+    }
+
+    fn patch(
+        &mut self,
+        key: &Key,
+        hash: KeyHash,
+        conditions: &Conditions,
+        patch: &[u8],
+    ) -> (Outcome, Option<KeyId>) {
+        let limits = self.house.limits.clone();
+        self.write(key, hash, conditions, |current| {
+            let merged = merge_patch(current.map_or(b"{}", Record::data), patch);
+            Draft::new(key, &merged, &limits)
+        })
+    }
+
+    fn write(
+        &mut self,
+        key: &Key,
+        hash: KeyHash,
+        conditions: &Conditions,
+        make: impl FnOnce(Option<&Record>) -> Result<Draft, WireError>,
+    ) -> (Outcome, Option<KeyId>) {
+        let found = self.store.find(key, hash);
+        let current = found.and_then(|id| self.store.get(id)?.live());
+        if !conditions.allow_write(current.map(Record::rev)) {
+            return self.refuse(Outcome::Conflict(current.cloned()));
+        }
+        let is_new = current.is_none();
+        let held = current.map_or(0, Record::bytes_kept);
+        let draft = match make(current) {
+            Ok(draft) => draft,
+            Err(error) => return self.refuse(Outcome::Refused(error)),
+        };
+        if let Err(error) = self.check_room(is_new, held, draft.data().len()) {
+            return self.refuse(Outcome::Refused(error));
+        }
+        let groups = &self.groups;
+        let id =
+            found.unwrap_or_else(|| self.store.find_or_make(key, hash, true, || groups.of(key.as_str())));
+        let record = draft.seal(key, self.store.next_rev(id), self.stamp(id));
+        self.store.replace(id, record.clone());
+        self.counters.writes += 1;
+        (Outcome::Written { record, created: is_new }, Some(id))
+    }
+
+    fn delete(&mut self, key: &Key, hash: KeyHash, conditions: &Conditions) -> (Outcome, Option<KeyId>) {
+        let found = self.store.find(key, hash);
+        let current = found.and_then(|id| self.store.get(id)?.live());
+        let (Some(id), Some(record)) = (found, current) else {
+            let outcome = match conditions.if_match {
+                Some(_) => Outcome::Conflict(None),
+                None => Outcome::Missing,
+            };
+            return self.refuse(outcome);
+        };
+        if !conditions.allow_write(Some(record.rev())) {
+            return self.refuse(Outcome::Conflict(Some(record.clone())));
+        }
+        let deletion = Record::deletion(key, self.store.next_rev(id), self.stamp(id));
+        self.store.replace(id, deletion.clone());
+        self.counters.writes += 1;
+        (Outcome::Deleted(deletion), Some(id))
+    }
+
+    fn refuse(&mut self, outcome: Outcome) -> (Outcome, Option<KeyId>) {
+        self.counters.writes_refused += 1;
+        (outcome, None)
+    }
+
+    fn check_room(&self, is_new: bool, held: usize, wanted: usize) -> Result<(), WireError> {
+        let limits = &self.house.limits;
+        if is_new && self.store.keys_live() >= limits.keys_max {
+            return Err(WireError::KeysFull(limits.keys_max));
+        }
+        let share = limits.state_memory_bytes_max / usize::from(self.owner.shards());
+        if self.store.bytes_live() - held + wanted > share {
+            return Err(WireError::StateMemoryFull(limits.state_memory_bytes_max));
+        }
+        Ok(())
+    }
+
+    /// The time of a write: the wall clock's, but never before the revision it follows.
+    fn stamp(&self, id: KeyId) -> u64 {
+        let before = self.store.get(id).and_then(|entry| entry.record.as_ref());
+        before.map_or(0, Record::updated_at_ms).max(self.now.wall_ms)
+    }
+
+    /// Forgets the oldest deletions beyond the limit. Another core that has still to be told of one is
+    /// waited for; a viewer that has still to be told gets its whole snapshot again.
+    pub(super) fn forget_tombstones(&mut self) {
+        let mut postponed = 0;
+        while let Some(id) = self.store.next_to_forget(self.house.limits.tombstones_max + postponed) {
+            if self.links.iter().any(|link| link.owed.contains(id)) {
+                self.store.remember_longer(id);
+                postponed += 1;
+                continue;
+            }
+            self.resync_viewers_of(id);
+            self.store.forget(id);
+        }
+    }
+
+    fn resync_viewers_of(&mut self, id: KeyId) {
+        let Some(entry) = self.store.get(id) else { return };
+        if entry.watchers.is_held() {
+            return;
+        }
+        for group in entry.groups.iter().filter_map(|group| self.groups.get(*group)) {
+            for watcher in group.watchers.iter() {
+                if let Watcher::Conn(conn) = watcher {
+                    viewers::want_resync(&mut self.conns, conn, id);
+                }
+            }
+        }
+    }
+}

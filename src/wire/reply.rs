@@ -1,0 +1,275 @@
+//! How each [`WireError`] is answered: status, code, message, close code, and whether the connection ends.
+//!
+//! Always true: a message says what is wrong and what to do, names the limit where there is one, and never
+//! repeats a secret.
+//!
+//! Read first: `error.rs`.
+
+use std::fmt;
+
+use super::error::{BadUpgrade, FrameError, Malformed, WireError};
+
+impl WireError {
+    /// The HTTP status of the answer (RFC 9110, section 15; RFC 6585 for 431; RFC 4918 for 507).
+    pub fn status(&self) -> u16 {
+        match self {
+            WireError::Malformed(_) | WireError::NoBody | WireError::NotUtf8(_) | WireError::BadJson(_) => {
+                400
+            }
+            WireError::NoData(_) | WireError::BadKey(_) | WireError::BadQuery(..) => 400,
+            WireError::BadCondition(_) | WireError::Frame(_) | WireError::BadMessage(_) => 400,
+            WireError::Unauthorized => 401,
+            WireError::Forbidden(_) | WireError::OriginRefused => 403,
+            WireError::NotFound | WireError::NoState => 404,
+            WireError::MethodNotAllowed(_) => 405,
+            WireError::NotAcceptable => 406,
+            WireError::HeadTimeout(_) | WireError::BodyTimeout(_) => 408,
+            WireError::PreconditionFailed => 412,
+            WireError::BodyTooLarge(_) | WireError::StateTooLarge(_) | WireError::TooDeep(_) => 413,
+            WireError::TooManyPatterns(_) | WireError::MessageTooLarge(_) => 413,
+            WireError::PatchType => 415,
+            WireError::Expectation => 417,
+            WireError::BadUpgrade(BadUpgrade::Version) => 426,
+            WireError::BadUpgrade(
+                BadUpgrade::Connection | BadUpgrade::Key | BadUpgrade::Body | BadUpgrade::Method,
+            ) => 400,
+            WireError::HeadTooLarge(_) | WireError::TooManyFields(_) => 431,
+            WireError::TransferCoding => 501,
+            WireError::TooManyConnections(_) | WireError::Draining => 503,
+            WireError::Version => 505,
+            WireError::KeysFull(_) | WireError::StateMemoryFull(_) => 507,
+        }
+    }
+
+    /// The `error` of the answer's JSON: short, for programs, and the same for ever.
+    pub fn code(&self) -> &'static str {
+        match self {
+            WireError::Malformed(_) => "bad_request",
+            WireError::Version => "version_not_supported",
+            WireError::TransferCoding => "not_implemented",
+            WireError::Expectation => "expectation_failed",
+            WireError::HeadTooLarge(_) | WireError::TooManyFields(_) => "head_too_large",
+            WireError::HeadTimeout(_) | WireError::BodyTimeout(_) => "timeout",
+            WireError::BodyTooLarge(_) | WireError::StateTooLarge(_) => "too_large",
+            WireError::MessageTooLarge(_) => "too_large",
+            WireError::TooDeep(_) => "too_deep",
+            WireError::NoBody => "no_body",
+            WireError::NotUtf8(_) => "not_utf8",
+            WireError::BadJson(_) => "bad_json",
+            WireError::NoData(_) => "no_data",
+            WireError::BadKey(_) => "bad_key",
+            WireError::BadQuery(..) => "bad_query",
+            WireError::BadCondition(_) => "bad_condition",
+            WireError::Unauthorized => "unauthorized",
+            WireError::Forbidden(_) | WireError::OriginRefused => "forbidden",
+            WireError::NotFound | WireError::NoState => "not_found",
+            WireError::MethodNotAllowed(_) => "method_not_allowed",
+            WireError::NotAcceptable => "not_acceptable",
+            WireError::PreconditionFailed => "precondition_failed",
+            WireError::PatchType => "unsupported_media_type",
+            WireError::BadUpgrade(_) => "bad_upgrade",
+            WireError::TooManyPatterns(_) => "too_many_patterns",
+            WireError::KeysFull(_) => "keys_full",
+            WireError::StateMemoryFull(_) => "memory_full",
+            WireError::TooManyConnections(_) => "too_many_connections",
+            WireError::Draining => "draining",
+            WireError::Frame(_) => "bad_frame",
+            WireError::BadMessage(_) => "bad_message",
+        }
+    }
+
+    /// The close code for a WebSocket that ends because of this (RFC 6455, section 7.4.1).
+    pub fn close_code(&self) -> u16 {
+        if let WireError::Frame(breach) = self {
+            return if *breach == FrameError::NotUtf8 { 1007 } else { 1002 };
+        }
+        if let WireError::MessageTooLarge(_) = self { 1009 } else { 1008 }
+    }
+
+    /// Whether the connection ends with the answer: what follows on it cannot be told apart, or is not wanted.
+    pub fn closes(&self) -> bool {
+        match self {
+            // The head was framed well; only its path or query reads badly.
+            WireError::Malformed(what) => *what != Malformed::PercentEncoding,
+            // Whatever came with an upgrade was never meant as a body of ours.
+            WireError::BadUpgrade(what) => *what == BadUpgrade::Body,
+            WireError::Version | WireError::TransferCoding | WireError::BodyTooLarge(_) => true,
+            WireError::HeadTooLarge(_) | WireError::TooManyFields(_) => true,
+            WireError::HeadTimeout(_) | WireError::BodyTimeout(_) | WireError::TooManyConnections(_) => true,
+            WireError::Frame(_) | WireError::MessageTooLarge(_) => true,
+            WireError::Expectation | WireError::StateTooLarge(_) | WireError::TooDeep(_) => false,
+            WireError::NoBody | WireError::NotUtf8(_) | WireError::BadJson(_) | WireError::NoData(_) => false,
+            WireError::BadKey(_) | WireError::BadQuery(..) | WireError::BadCondition(_) => false,
+            WireError::Unauthorized | WireError::Forbidden(_) | WireError::OriginRefused => false,
+            WireError::NotFound | WireError::NoState | WireError::MethodNotAllowed(_) => false,
+            WireError::NotAcceptable | WireError::PreconditionFailed | WireError::PatchType => false,
+            WireError::TooManyPatterns(_) | WireError::KeysFull(_) | WireError::StateMemoryFull(_) => false,
+            WireError::Draining | WireError::BadMessage(_) => false,
+        }
+    }
+
+    /// What the `Allow` field of the answer says, for 405 only (RFC 9110, section 10.2.1).
+    pub fn allow(&self) -> Option<&'static str> {
+        if let WireError::MethodNotAllowed(allow) = self { Some(allow) } else { None }
+    }
+
+    /// The answer's body: `{"error":"<code>","message":"<text>"}`.
+    pub fn to_json(&self) -> Vec<u8> {
+        let message = serde_json::Value::String(self.to_string());
+        format!(r#"{{"error":"{}","message":{message}}}"#, self.code()).into_bytes()
+    }
+}
+
+impl std::error::Error for WireError {}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_problem(f)?;
+        match self.remedy() {
+            "" => Ok(()),
+            remedy => write!(f, "; {remedy}"),
+        }
+    }
+}
+
+impl WireError {
+    /// What is wrong.
+    fn write_problem(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WireError::Malformed(what) => write!(f, "{what}"),
+            WireError::Version => write!(f, "only HTTP/1.1 is spoken here"),
+            WireError::TransferCoding => write!(f, "the only transfer coding known here is chunked, once"),
+            WireError::Expectation => write!(f, "the only expectation known here is 100-continue"),
+            WireError::HeadTooLarge(max) => write!(f, "the request head is larger than {max} bytes"),
+            WireError::TooManyFields(max) => write!(f, "the request has more than {max} header fields"),
+            WireError::HeadTimeout(ms) => write!(f, "the request head took longer than {ms} ms to arrive"),
+            WireError::BodyTimeout(ms) => write!(f, "the body took longer than {ms} ms to arrive"),
+            WireError::BodyTooLarge(max) => write!(f, "the body is larger than {max} bytes"),
+            WireError::StateTooLarge(max) => write!(f, "the state is larger than {max} bytes"),
+            WireError::TooDeep(max) => write!(f, "the state nests deeper than {max} arrays and objects"),
+            WireError::NoBody => write!(f, "there is no body"),
+            WireError::NotUtf8(at) => write!(f, "the body is not UTF-8 from byte {at} on"),
+            WireError::BadJson(what) => write!(f, "the body is not JSON: {what}"),
+            WireError::NoData(why) => write!(f, "{why}"),
+            WireError::BadKey(why) => write!(f, "{why}"),
+            WireError::BadQuery(name, should) => write!(f, "the query parameter `{name}` should be {should}"),
+            WireError::BadCondition(name) => write!(f, "{name} is no list of entity tags"),
+            WireError::Unauthorized => write!(f, "no valid API key came with this request"),
+            WireError::Forbidden(lacks) => write!(f, "this API key may not {lacks}"),
+            WireError::OriginRefused => write!(f, "pages from this origin may not use this broker"),
+            WireError::NotFound => write!(f, "nothing lives at this path"),
+            WireError::NoState => write!(f, "this key has no state"),
+            WireError::MethodNotAllowed(knows) => write!(f, "this path knows only the methods {knows}"),
+            WireError::NotAcceptable => write!(f, "a stream is a WebSocket or text/event-stream"),
+            WireError::PreconditionFailed => write!(f, "the state is not as the condition says"),
+            WireError::PatchType => write!(f, "the Content-Type is none of a patch"),
+            WireError::BadUpgrade(what) => write!(f, "{what}"),
+            WireError::TooManyPatterns(max) => write!(f, "a stream watches at most {max} patterns"),
+            WireError::KeysFull(max) => write!(f, "the broker holds {max} keys per core already"),
+            WireError::StateMemoryFull(max) => {
+                write!(f, "the states take their {max} bytes of memory already")
+            }
+            WireError::TooManyConnections(max) => {
+                write!(f, "the broker serves {max} connections per core already")
+            }
+            WireError::Draining => write!(f, "the broker is stopping"),
+            WireError::Frame(what) => write!(f, "{what}"),
+            WireError::MessageTooLarge(max) => write!(f, "the message is larger than {max} bytes"),
+            WireError::BadMessage(why) => write!(f, "{why}"),
+        }
+    }
+
+    /// What to do about it; nothing where the problem says it already.
+    fn remedy(&self) -> &'static str {
+        match self {
+            WireError::Malformed(_) | WireError::BadUpgrade(_) | WireError::Frame(_) => "",
+            WireError::BadKey(_) | WireError::BadQuery(..) => "",
+            WireError::Version => "ask again with HTTP/1.1",
+            WireError::TransferCoding => "send Transfer-Encoding: chunked, or a Content-Length",
+            WireError::Expectation => "leave Expect out",
+            WireError::HeadTooLarge(_) | WireError::TooManyFields(_) => "send fewer or shorter fields",
+            WireError::HeadTimeout(_) | WireError::BodyTimeout(_) => "send it again, in one go",
+            WireError::BodyTooLarge(_) | WireError::StateTooLarge(_) => "split the state over several keys",
+            WireError::TooDeep(_) => "flatten it",
+            WireError::NoBody | WireError::NoData(_) => r#"send {"data":…}"#,
+            WireError::NotUtf8(_) => "JSON always travels as UTF-8",
+            WireError::BadJson(_) => r#"send {"data":…} with valid JSON in it"#,
+            WireError::BadCondition(_) => r#"write each as "<epoch>.<rev>" with its quotes, or a single *"#,
+            WireError::Unauthorized => "send Authorization: Bearer <key>",
+            WireError::Forbidden(_) => "use a key whose grant covers it",
+            WireError::OriginRefused => "allow it with --allow-origin",
+            WireError::NotFound => "states are at /api/lux/<key>",
+            WireError::NoState => "PUT one first",
+            WireError::MethodNotAllowed(_) => "use one of them",
+            WireError::NotAcceptable => "ask for one of the two",
+            WireError::PreconditionFailed => "read it again, then decide anew",
+            WireError::PatchType => {
+                r#"send application/merge-patch+json, or application/json with {"data":<patch>}"#
+            }
+            WireError::TooManyPatterns(_) => "watch a prefix such as device-*",
+            WireError::KeysFull(_) | WireError::StateMemoryFull(_) => "delete some, or raise the limit",
+            WireError::TooManyConnections(_) | WireError::Draining => "try again in a moment",
+            WireError::MessageTooLarge(_) => "send less at once",
+            WireError::BadMessage(_) => r#"send {"subscribe":["key"]} or {"unsubscribe":["key"]}"#,
+        }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Malformed::RequestLine => {
+                "the request line cannot be read; write it as METHOD /path HTTP/1.1 with single spaces"
+            }
+            Malformed::Target => {
+                "the request target cannot be read; write it as /path?query in visible ASCII, without #"
+            }
+            Malformed::LineEnding => "a line of the head does not end in CRLF; end every line with CRLF",
+            Malformed::Field => "a header field cannot be read; write it as Name: value",
+            Malformed::Folded => "a header field goes on over a second line; write each on one line",
+            Malformed::Length => "Content-Length is not plain digits within range; send the exact length",
+            Malformed::TwoLengths => "Content-Length is given twice; send exactly one",
+            Malformed::TwoFramings => {
+                "the body has a Content-Length and a Transfer-Encoding; send exactly one of the two"
+            }
+            Malformed::Chunk => "the chunked body cannot be read; check its sizes, line endings and trailers",
+            Malformed::Host => "Host is missing, doubled or no host; send exactly one",
+            Malformed::PercentEncoding => {
+                "a % in the path or the query is not followed by two hex digits, or does not give UTF-8 text; \
+                 write % itself as %25"
+            }
+        })
+    }
+}
+
+impl fmt::Display for BadUpgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BadUpgrade::Connection => {
+                "a WebSocket handshake needs both Upgrade: websocket and Connection: Upgrade"
+            }
+            BadUpgrade::Key => "Sec-WebSocket-Key must be there once: 16 random bytes in base64",
+            BadUpgrade::Version => {
+                "only version 13 of WebSocket is spoken here; send Sec-WebSocket-Version: 13"
+            }
+            BadUpgrade::Body => "a WebSocket handshake has no body; send it without one",
+            BadUpgrade::Method => "a WebSocket handshake is a GET; use GET",
+        })
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FrameError::ReservedBit => "a reserved bit of the frame is set; no extension was agreed on",
+            FrameError::Opcode => "the frame's opcode means nothing",
+            FrameError::Unmasked => "frames from a client must be masked",
+            FrameError::Length => "the frame's length is not in its shortest form or out of range",
+            FrameError::FragmentedControl => "a control frame must not be fragmented",
+            FrameError::LongControl => "a control frame has at most 125 bytes",
+            FrameError::Continuation => "a continuation without a message, or a message inside another",
+            FrameError::CloseCode => "the close code may not be sent",
+            FrameError::NotUtf8 => "the text is not UTF-8",
+        })
+    }
+}

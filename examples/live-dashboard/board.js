@@ -9,15 +9,15 @@ import { Curve } from './curve.js';
 const byId = (id) => document.getElementById(id);
 const root = document.documentElement;
 
-const ERRORS_BAD = 0.02;
-const P95_BAD_MS = 250;
+const ERRORS_BAD_PERCENT = 2;
+const P95_BAD_MS = 400;
 /** An agent that reports every second and is silent this long is worth a look. */
 const OLD_MS = 6_000;
 const TREND_MS = 30_000;
+const REGIONS_SHOWN = 5;
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
-const money = new Intl.NumberFormat('en', { style: 'currency', currency: 'EUR', maximumFractionDigits: 0 });
-const percent = new Intl.NumberFormat('en', { style: 'percent', minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const percent = (value) => `${value.toFixed(2)} %`;
 
 const curves = {
   orders: new Curve(byId('orders-curve'), { wide: true }),
@@ -32,7 +32,7 @@ let shownRev = null;
 /** Shows a state as it came from the SDK. */
 export function showState(state, meta) {
   root.dataset.state = state === null || meta.deleted ? 'gone' : 'shown';
-  const { orders_per_second: orders, revenue_per_minute: revenue, error_rate: errors, p95_ms: p95, regions } = state ?? {};
+  const { orders_per_second: orders, revenue_today: revenue, error_rate_percent: errors, latency_p95_ms: p95 } = state ?? {};
   const rev = `${meta.epoch}.${meta.rev}`;
   // The same revision is told again when only the connection changed; that is no news.
   const isNews = rev !== shownRev;
@@ -40,14 +40,15 @@ export function showState(state, meta) {
   if (isNews) newsAt = meta.source === 'local' ? meta.updatedAt : Date.now();
 
   put('orders', orders, whole.format, isNews);
-  put('revenue', revenue, money.format, isNews);
-  put('errors', errors, percent.format, isNews);
+  put('revenue', revenue, money(state?.currency, 0), isNews);
+  put('errors', errors, percent, isNews);
   put('p95', p95, whole.format, isNews);
-  byId('errors-tile').classList.toggle('is-bad', errors > ERRORS_BAD);
+  byId('errors-tile').classList.toggle('is-bad', errors > ERRORS_BAD_PERCENT);
   byId('p95-tile').classList.toggle('is-bad', p95 > P95_BAD_MS);
   document.title = Number.isFinite(orders) ? `${whole.format(orders)} orders/s` : 'Orders, live';
+  byId('basket').textContent = state?.average_basket ? `${money(state.currency, 2)(state.average_basket)} a basket` : '';
   showTrend();
-  showRegions(regions ?? {});
+  showRegions(state?.top_regions ?? []);
   tickFreshness();
 }
 
@@ -69,6 +70,10 @@ export function tickFreshness() {
   byId('fresh').textContent = age < 2_000 ? 'up to date' : `last change ${seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`} ago`;
 }
 
+function money(currency = 'EUR', digits = 0) {
+  return new Intl.NumberFormat('en', { style: 'currency', currency, minimumFractionDigits: digits, maximumFractionDigits: digits }).format;
+}
+
 function put(name, value, format, isNews) {
   const known = Number.isFinite(value);
   const output = byId(name);
@@ -88,17 +93,17 @@ function showTrend() {
 }
 
 function showRegions(regions) {
-  const entries = Object.entries(regions).filter(([, value]) => Number.isFinite(value));
-  const most = Math.max(1, ...entries.map(([, value]) => value));
+  const most = Math.max(1, ...regions.map(({ orders_per_second: orders }) => orders));
+  const names = new Set(regions.map(({ name }) => name));
   for (const [name, bar] of bars) {
-    if (name in regions) continue;
+    if (names.has(name)) continue;
     bar.item.remove();
     bars.delete(name);
   }
-  for (const [name, value] of entries) {
+  for (const { name, orders_per_second: orders } of regions.slice(0, REGIONS_SHOWN)) {
     const bar = bars.get(name) ?? newBar(name);
-    bar.value.textContent = value.toFixed(1);
-    bar.fill.style.scale = `${value / most} 1`;
+    bar.value.textContent = whole.format(orders);
+    bar.fill.style.scale = `${orders / most} 1`;
   }
 }
 
@@ -108,7 +113,7 @@ function newBar(name) {
   const value = document.createElement('b');
   const fill = document.createElement('i');
   label.textContent = name;
-  item.append(label, value, fill);
+  item.append(label, fill, value);
   byId('regions').append(item);
   bars.set(name, { item, value, fill });
   return bars.get(name);

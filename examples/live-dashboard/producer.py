@@ -17,7 +17,7 @@ import sys
 import time
 import urllib.parse
 
-REGIONS = {"eu-west": 0.42, "us-east": 0.36, "ap-south": 0.22}
+REGIONS = {"Lyon": 0.31, "Porto": 0.24, "Malmö": 0.19, "Gent": 0.15, "Trieste": 0.11}
 
 
 class Shop:
@@ -27,7 +27,7 @@ class Shop:
         self.noise = 0.0
         self.trouble = 0.0
         self.basket = 24.0
-        self.orders_today = 183_000
+        self.revenue_today = 412_000.0
 
     def measure(self, now):
         self.noise = 0.85 * self.noise + random.gauss(0, 1.6)
@@ -37,19 +37,24 @@ class Shop:
         self.trouble *= 0.93
         tide = 42 + 9 * math.sin(now / 70) + 4 * math.sin(now / 17)
         orders = max(0, round((tide + self.noise) * (1 - 0.5 * self.trouble)))
-        self.orders_today += orders
+        self.revenue_today += orders * self.basket
         return {
-            "orders_per_second": orders,
             "summary": f"orders_per_second={orders}",
-            "revenue_per_minute": round(orders * self.basket * 60),
-            "error_rate": round(max(0.0, random.gauss(0.004, 0.0008)) + 0.04 * self.trouble, 4),
-            "p95_ms": round(118 + 0.6 * orders + random.gauss(0, 4) + 240 * self.trouble),
-            "regions": {name: self.region(orders, share) for name, share in REGIONS.items()},
-            "orders_today": self.orders_today,
+            "orders_per_second": orders,
+            "revenue_today": round(self.revenue_today, 2),
+            "currency": "EUR",
+            "average_basket": round(self.basket, 2),
+            "error_rate_percent": round(max(0.0, random.gauss(0.4, 0.08)) + 4 * self.trouble, 2),
+            "latency_p95_ms": round(148 + 0.6 * orders + random.gauss(0, 4) + 380 * self.trouble),
+            "status": "degraded" if self.trouble > 0.2 else "ok",
+            "top_regions": self.regions(orders),
         }
 
-    def region(self, orders, share):
-        return round(max(0.0, orders * share + random.gauss(0, 0.7)), 1)
+    def regions(self, orders):
+        # Whole orders that add up: what is left over goes to the largest.
+        counts = {name: int(orders * share) for name, share in REGIONS.items()}
+        counts[next(iter(counts))] += orders - sum(counts.values())
+        return [{"name": name, "orders_per_second": count} for name, count in counts.items()]
 
 
 class Broker:

@@ -68,12 +68,17 @@ export class Cards {
   }
 }
 
+/** The end of a path says what is measured, and the step before it of what. */
+function shortName(path) {
+  return path.split('.').slice(-2).join(' · ') || 'value';
+}
+
 class Card {
   constructor(path) {
     this.value = make('span', 'card-value');
     const canvas = make('canvas', 'card-curve');
     canvas.setAttribute('aria-hidden', 'true');
-    const name = make('span', 'card-name', path || 'value');
+    const name = make('span', 'card-name', shortName(path));
     name.title = path;
     this.element = make('div', 'card', name, this.value, canvas);
     this.curve = new Curve(canvas, { tall: true });

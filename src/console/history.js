@@ -97,8 +97,17 @@ export function numbersIn(data) {
     if (value === null || typeof value !== 'object' || depth === DEPTH_MAX) return;
     // A long list is a table, not a set of instruments.
     if (Array.isArray(value) && value.length > 8) return;
-    for (const name of Object.keys(value)) walk(value[name], path ? `${path}.${name}` : name, depth + 1);
+    for (const name of Object.keys(value)) {
+      const step = (Array.isArray(value) && nameOf(value[name])) || name;
+      walk(value[name], path ? `${path}.${step}` : step, depth + 1);
+    }
   };
   walk(data, '', 0);
   return found;
+}
+
+/** What a list's entry calls itself: places in a ranking change, and its curve should stay its own. */
+function nameOf(value) {
+  const name = value?.name ?? value?.id;
+  return typeof name === 'string' ? name : '';
 }

@@ -61,7 +61,7 @@ test('a broker that restarts on its port is found again', async () => {
 });
 
 test("a second tab's patch appears here, and leaves the other members as they were", async () => {
-  await broker.put('dashboard-main', { orders_per_second: 42, p95_ms: 180 });
+  await broker.put('dashboard-main', { orders_per_second: 42, latency_p95_ms: 180 });
   await orders('42');
   const other = await screen.context.newPage();
   await other.goto(`${folder.address}/?broker=${broker.address}#key=${API_KEY}`);

@@ -97,7 +97,7 @@ pub fn run(args: DemoArgs) -> Result<(), Failure> {
         stop.wait(args.for_ms.map(Duration::from_millis));
         stop.set();
     });
-    broker.stop();
+    crate::runtime::stop();
     broker.wait()?;
     Ok(())
 }

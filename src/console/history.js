@@ -12,9 +12,10 @@ const SERIES_PER_KEY_MAX = 16;
 const SERIES_MAX = 20_000;
 const DEPTH_MAX = 4;
 
-/** One number over time. */
+/** One number over time; `path` is where it stands in its state. */
 export class Series {
-  constructor() {
+  constructor(path = '') {
+    this.path = path;
     this.times = [];
     this.values = [];
     this.varies = false;
@@ -58,7 +59,7 @@ export class History {
       let one = series.get(path);
       if (!one) {
         if (this.seriesCount >= SERIES_MAX || series.size >= SERIES_PER_KEY_MAX) continue;
-        one = new Series();
+        one = new Series(path);
         series.set(path, one);
         this.seriesCount += 1;
       }
@@ -86,6 +87,11 @@ export class History {
     this.keys.clear();
     this.seriesCount = 0;
   }
+}
+
+/** The end of a path says what is measured, and the step before it of what. */
+export function shortPath(path) {
+  return path.split('.').slice(-2).join(' · ') || 'value';
 }
 
 /** The numbers of a state with their paths, in the order in which they stand: `[["latency.p95", 128], …]`. */

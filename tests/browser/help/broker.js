@@ -104,8 +104,9 @@ export class Broker {
     this.child.kill('SIGHUP');
   }
 
-  put(key, state) {
-    return this.curl('PUT', `/${key}`, { body: JSON.stringify({ data: state }) });
+  async put(key, state) {
+    const answer = await this.curl('PUT', `/${key}`, { body: JSON.stringify({ data: state }) });
+    if (answer.status !== 200 && answer.status !== 201) throw new Error(`PUT ${key}: ${answer.status} ${answer.text}`);
   }
 
   delete(key) {
@@ -114,7 +115,7 @@ export class Broker {
 
   /** A request by the real curl: what somebody at a terminal does. */
   async curl(method, path, { key = API_KEY, body } = {}) {
-    const args = ['-sS', '-X', method, `${this.address}/api/lux${path}`, '-H', `Authorization: Bearer ${key}`];
+    const args = ['-sS', '--max-time', '10', '-X', method, `${this.address}/api/lux${path}`, '-H', `Authorization: Bearer ${key}`];
     if (body !== undefined) args.push('-d', body);
     const { stdout } = await run('curl', [...args, '-w', '\n%{http_code}']);
     const end = stdout.lastIndexOf('\n');

@@ -1,6 +1,6 @@
 //! What this machine gives the broker: kernel, io_uring, descriptors, memory, the port.
 //!
-//! Always true: looking changes nothing; the ring and the socket that are tried are closed again. Everything
+//! Always true: [`Machine::look`] changes nothing; the ring and the socket that are tried are closed again. Everything
 //! is a plain fact, and what follows from it is decided elsewhere.
 //!
 //! Read first: `operator_error.rs`.

@@ -19,6 +19,8 @@ const REFUSED_EXIT_CODE: u8 = 1;
 pub enum Failure {
     /// Usage, settings or surroundings: exit code 2.
     Operator(OperatorError),
+    /// The command line itself, in one sentence: exit code 2.
+    Usage(String),
     /// The broker said no, and why: exit code 1.
     Refused(String),
     /// What a script was told in its own way already: exit code 2, and not a word more.
@@ -46,6 +48,10 @@ impl Failure {
         match self {
             Failure::Operator(error) => {
                 say(&error.to_string());
+                ExitCode::from(OPERATOR_EXIT_CODE)
+            }
+            Failure::Usage(sentence) => {
+                say(&sentence);
                 ExitCode::from(OPERATOR_EXIT_CODE)
             }
             Failure::Refused(why) => {

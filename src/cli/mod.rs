@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use clap::builder::Styles;
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use failure::Failure;
@@ -83,10 +84,33 @@ enum Command {
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    let done = match Cli::try_parse() {
+        Ok(cli) => run(cli.command),
+        // Help and version come as errors too, and know how to print themselves.
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+        Err(error) => Err(usage(&error)),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// What clap says over several lines, in one.
+fn usage(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    let said = text.trim_start_matches("error: ").split("\n\n");
+    let said =
+        said.take_while(|part| !part.starts_with("Usage:") && !part.starts_with("For more information"));
+    let sentence: Vec<String> =
+        said.map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let remedy = match (sentence.len(), error.kind()) {
+        // A value's own check says what to write instead.
+        (1, ErrorKind::ValueValidation) => return Failure::Usage(sentence.join("; ")),
+        (_, _) => "see --help",
+    };
+    Failure::operator(sentence.join("; "), remedy)
 }
 
 fn run(command: Command) -> Result<(), Failure> {
@@ -112,6 +136,27 @@ mod tests {
     #[test]
     fn the_command_line_holds_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_slip_is_answered_in_one_sentence() {
+        let said = |line: &str| match Cli::try_parse_from(line.split(' ')).map_err(|error| usage(&error)) {
+            Err(Failure::Usage(sentence)) => sentence,
+            Err(Failure::Operator(error)) => error.to_string(),
+            _ => panic!("{line} is no slip"),
+        };
+        for (line, hint) in [
+            ("lux serv", "'serve'"),
+            ("lux put", "<KEY>"),
+            ("lux put a", "JSON"),
+            ("lux serve --listen 7373", "write an address"),
+            ("lux serve --lisen x", "--listen"),
+            ("lux watch a --once --count 1", "--count"),
+            ("lux watch a --count 0", "0"),
+        ] {
+            let sentence = said(line);
+            assert!(sentence.contains(hint) && !sentence.contains('\n'), "{line}: {sentence}");
+        }
     }
 
     #[test]

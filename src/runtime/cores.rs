@@ -6,11 +6,10 @@
 //!
 //! Read first: `runtime/worker.rs`.
 
-use std::io;
-
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
+use crate::machine::explain_ring;
 use crate::operator_error::OperatorError;
 
 /// Operations that may be handed to the kernel at once.
@@ -27,37 +26,7 @@ pub fn build_ring() -> Result<tokio_uring::Runtime, OperatorError> {
     ring.setup_cqsize(COMPLETION_ENTRIES).setup_clamp().setup_coop_taskrun();
     let mut builder = tokio_uring::builder();
     builder.entries(RING_ENTRIES).uring_builder(&ring);
-    tokio_uring::Runtime::new(&builder).map_err(|error| explain(&error))
-}
-
-/// What keeps this process from using io_uring, and what to change.
-pub fn explain(error: &io::Error) -> OperatorError {
-    const ENOSYS: i32 = 38;
-    const EPERM: i32 = 1;
-    const ENOMEM: i32 = 12;
-    const EINVAL: i32 = 22;
-    let (message, remedy) = match error.raw_os_error() {
-        Some(ENOSYS) => (
-            "this kernel, or a seccomp filter around this process, does not know io_uring",
-            "run Linux 6.1 or later, and allow io_uring_setup, io_uring_enter and io_uring_register in the \
-             container's seccomp profile",
-        ),
-        Some(EPERM) => (
-            "io_uring is forbidden to this process",
-            "set `sysctl kernel.io_uring_disabled=0`, and allow io_uring_setup, io_uring_enter and \
-             io_uring_register in the container's seccomp profile",
-        ),
-        Some(ENOMEM) => (
-            "there is no memory to lock for io_uring's rings",
-            "raise the limit on locked memory (`LimitMEMLOCK=` in systemd, `ulimit -l` in a shell)",
-        ),
-        Some(EINVAL) => (
-            "this kernel's io_uring is too old",
-            "run Linux 6.1 or later; Amazon Linux 2023, Debian 12 and Ubuntu 24.04 have it",
-        ),
-        _ => return OperatorError::new(format!("io_uring cannot be set up: {error}"), "see `lux check`"),
-    };
-    OperatorError::new(message, remedy)
+    tokio_uring::Runtime::new(&builder).map_err(|error| explain_ring(&error))
 }
 
 /// Pins the calling thread to the `index`-th of the processors this process may use, if there is one for

@@ -53,7 +53,7 @@ impl Shard {
             if conn.life != Life::Open {
                 return;
             }
-            if conn.joining.is_some() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
+            if stream.command.is_some() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
                 conn.held.extend_from_slice(&bytes[at..]);
                 return;
             }
@@ -63,8 +63,16 @@ impl Shard {
         }
     }
 
-    /// Reads on where a viewer's bytes had to wait.
+    /// Goes on where a viewer's command, and its bytes behind it, had to wait.
     pub(super) fn read_viewer_on(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && let Speech::Stream(stream) = &mut conn.speech
+            && conn.joining.is_none()
+            && !conn.outbox.has_mark()
+            && let Some(command) = stream.command.take()
+        {
+            self.command(id, *command);
+        }
         if let Some(conn) = self.conns.get_mut(id)
             && !conn.held.is_empty()
         {
@@ -77,7 +85,13 @@ impl Shard {
         match said {
             Said::NeedMore | Said::Nothing => {}
             Said::Answer(bytes) => self.say(id, &bytes),
-            Said::Command(command) => self.command(id, command),
+            Said::Command(command) => {
+                let Some(conn) = self.conns.get_mut(id) else { return };
+                if let Speech::Stream(stream) = &mut conn.speech {
+                    stream.command = Some(Box::new(command));
+                }
+                self.read_viewer_on(id);
+            }
             Said::Close(bytes) => {
                 self.say(id, &bytes);
                 self.begin_close(id);
@@ -176,8 +190,6 @@ impl Shard {
             patterns.push(pattern);
         }
         self.owe_synced(id, &message::synced(&self.house.epoch, Some(&patterns)));
-        self.read_viewer_on(id);
-        self.resume(id);
     }
 
     fn owe_single(&mut self, id: ConnId, key: KeyId, since: Option<Rev>) {
@@ -218,7 +230,7 @@ impl Shard {
     fn owe_synced(&mut self, id: ConnId, json: &[u8]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         if let Speech::Stream(stream) = &conn.speech {
-            conn.outbox.push_mark(stream.synced(json));
+            conn.outbox.set_mark(stream.synced(json));
             self.queue(id);
         }
     }
@@ -227,7 +239,7 @@ impl Shard {
     pub(super) fn resync_if_wanted(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let Speech::Stream(stream) = &mut conn.speech else { return };
-        if !stream.resync || !conn.outbox.owed.is_empty() {
+        if !stream.resync || !conn.outbox.owed.is_empty() || conn.joining.is_some() {
             return;
         }
         stream.resync = false;

@@ -187,7 +187,8 @@ fn memory_finding(settings: &Settings, memory_bytes: Option<u64>) -> Finding {
 }
 
 fn rounded(bytes: u64) -> String {
-    format_bytes(bytes / (1024 * 1024) * (1024 * 1024))
+    let unit = if bytes >= 8 << 30 { 1 << 30 } else { 1 << 20 };
+    format_bytes(bytes / unit * unit)
 }
 
 fn state_dir_finding(settings: &Settings, place: Place) -> Finding {

@@ -27,7 +27,7 @@ use super::{logging, output, provision};
 use crate::access::{Grant, KeyEntry, Secret};
 use crate::access_file::{add_key, make_private_dir};
 use crate::operator_error::OperatorError;
-use crate::runtime::Broker;
+use crate::runtime::{self, Broker};
 use crate::settings::{self, LogSettings, Settings, units};
 use dice::Dice;
 use producer::{Producer, Write};
@@ -42,6 +42,8 @@ everything else goes to standard error. Ctrl-C ends it.";
 
 /// How long a producer that the broker does not answer waits before it goes on.
 const TROUBLE_REST: Duration = Duration::from_secs(1);
+/// So many failures in a row are trouble; fewer are a broker that is being stopped.
+const COMPLAINT_FAILURES: u32 = 7;
 
 /// Flags of `lux demo`.
 #[derive(Args)]
@@ -76,9 +78,6 @@ struct TemporaryDir(PathBuf);
 /// # Errors
 /// What is wrong with the flags or the machine.
 pub fn run(args: DemoArgs) -> Result<(), Failure> {
-    // Lives as long as the process: the thread that waits for signals does so too.
-    let stop: &'static Stop = Box::leak(Box::default());
-    stop::on_signals(stop)?;
     logging::start(&LogSettings { level: "warn".to_owned(), ..LogSettings::default() })?;
     let (directory, secret) = (TemporaryDir::new()?, provision::new_secret()?);
     let broker = start(&args, &directory, &secret)?;
@@ -87,19 +86,28 @@ pub fn run(args: DemoArgs) -> Result<(), Failure> {
         introduce(&url, &secret);
     }
     output::line(&format!("{url}/#key={}", secret.reveal()))?;
+    let stop = &Stop::default();
     thread::scope(|scope| {
         for (producer, name) in (0..).zip(NAMES) {
             let (url, secret) = (&url, &secret);
-            scope.spawn(move || {
-                tell(name, story(producer), Dice::new(args.seed, producer), url, secret, stop)
-            });
+            let dice = Dice::new(args.seed, producer);
+            scope.spawn(move || tell(name, story(producer), dice, url, secret, stop));
         }
-        stop.wait(args.for_ms.map(Duration::from_millis));
+        if let Some(for_ms) = args.for_ms {
+            scope.spawn(move || end_after(Duration::from_millis(for_ms), stop));
+        }
+        // Ctrl-C reaches the broker; the producers hear of it from here.
+        let ended = broker.wait();
         stop.set();
-    });
-    crate::runtime::stop();
-    broker.wait()?;
+        ended
+    })?;
     Ok(())
+}
+
+fn end_after(span: Duration, stop: &Stop) {
+    if !stop.wait(span) {
+        runtime::stop();
+    }
 }
 
 fn start(args: &DemoArgs, directory: &TemporaryDir, secret: &Secret) -> Result<Broker, OperatorError> {
@@ -150,19 +158,24 @@ fn story(producer: u64) -> Box<dyn Producer> {
 fn tell(name: &str, mut story: Box<dyn Producer>, mut dice: Dice, url: &str, secret: &Secret, stop: &Stop) {
     let Ok(broker) = BrokerUrl::parse(url) else { return };
     let client = Client::new(broker, Some(secret));
+    let mut failures = 0;
     loop {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let step = story.step(&mut dice, since.as_millis() as u64);
-        let mut rest = Duration::from_millis(step.rest_ms);
-        if let Err(failure) = send(&client, &step.write) {
-            rest = TROUBLE_REST;
-            // A broker that is being stopped answers no more, which is no trouble.
-            if stop.wait(Some(Duration::from_millis(300))) {
-                return;
+        let rest = match send(&client, &step.write) {
+            Ok(()) => {
+                failures = 0;
+                Duration::from_millis(step.rest_ms)
             }
-            complain(name, &failure);
-        }
-        if stop.wait(Some(rest)) {
+            Err(failure) => {
+                failures += 1;
+                if failures == COMPLAINT_FAILURES {
+                    complain(name, &failure);
+                }
+                TROUBLE_REST
+            }
+        };
+        if stop.wait(rest) {
             return;
         }
     }
@@ -197,7 +210,9 @@ fn send(client: &Client, write: &Write) -> Result<(), Failure> {
 fn complain(name: &str, failure: &Failure) {
     match failure {
         Failure::Operator(error) => eprintln!("the producer `{name}` is in trouble: {error}"),
-        Failure::Refused(why) => eprintln!("the producer `{name}` is in trouble: {why}"),
+        Failure::Usage(why) | Failure::Refused(why) => {
+            eprintln!("the producer `{name}` is in trouble: {why}")
+        }
         Failure::Told | Failure::OutputClosed => {}
     }
 }

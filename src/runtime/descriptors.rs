@@ -7,10 +7,12 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// For the ring, the loop, the listening sockets, and those who are told that there are too many.
-const RESERVED_PER_CORE: usize = 80;
+use crate::limits::refused_at_once;
+
+/// For the ring, the loop, and the listening sockets.
+const RESERVED_PER_CORE: usize = 8;
 /// For the process: standard streams, files that are read again, the log.
-const RESERVED: usize = 32;
+const RESERVED: usize = 16;
 
 /// Raises the soft limit on descriptors to the hard one, and says what it is then.
 pub fn raise_limit() -> u64 {
@@ -36,7 +38,8 @@ pub fn connections_per_core(wanted: usize, cores: usize) -> usize {
 fn share(descriptors: u64, cores: usize) -> usize {
     let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
     let left = descriptors.saturating_sub(RESERVED + RESERVED_PER_CORE * cores);
-    (left / cores).max(1)
+    let connections = left / cores;
+    (connections - refused_at_once(connections).min(connections)).max(1)
 }
 
 #[cfg(test)]
@@ -45,8 +48,10 @@ mod tests {
 
     #[test]
     fn all_cores_together_stay_clear_of_the_limit() {
-        for (descriptors, cores) in [(1_024, 1), (1_024, 4), (20_000, 2), (1_048_576, 64)] {
-            let used = share(descriptors, cores) * cores + RESERVED_PER_CORE * cores + RESERVED;
+        for (descriptors, cores) in [(64, 2), (1_024, 1), (1_024, 4), (20_000, 2), (1_048_576, 64)] {
+            let most = share(descriptors, cores);
+            let per_core = most + refused_at_once(most) + RESERVED_PER_CORE;
+            let used = per_core * cores + RESERVED;
             assert!(used as u64 <= descriptors, "{descriptors} over {cores}: {used}");
         }
         assert_eq!(share(10, 1), 1, "it still serves somebody");

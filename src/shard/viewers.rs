@@ -1,4 +1,4 @@
-//! Viewers of this core: their streams opened, their commands carried out, their grants kept up to date.
+//! Viewers of this core: their streams opened, their commands carried out, their snapshots owed.
 //!
 //! Always true: a snapshot is a set of owed keys with a mark behind it, so no limit can cut it short and a
 //! change during it conflates with it. `synced` leaves when everything before it has left.
@@ -7,7 +7,6 @@
 
 use std::collections::HashSet;
 
-use crate::access::Access;
 use crate::conn::call::{Format, Protocol, Viewing};
 use crate::conn::stream::{self, Said, Stream};
 use crate::conn::waiting::Purpose;
@@ -19,9 +18,6 @@ use crate::shard::Shard;
 use crate::shard::conns::Conns;
 use crate::wire::WireError;
 use crate::wire::message::{self, Command};
-
-/// Close codes of our own and of RFC 6455, section 7.4.1, that the broker begins with.
-pub(super) const CLOSE_KEY_GONE: u16 = 4401;
 
 impl Shard {
     /// An HTTP connection becomes a viewer.
@@ -37,7 +33,6 @@ impl Shard {
         self.counters.viewers += 1;
         self.counters.requests += 1;
         self.set_due(id, self.now.after(self.house.limits.ping_interval_ms));
-        self.note_expiry_of(holder);
         self.queue(id);
         self.join(id, patterns, Purpose::Open { since });
     }
@@ -272,43 +267,6 @@ impl Shard {
             let farewell = stream.farewell(code, reason);
             self.say(id, &farewell);
             self.begin_close(id);
-        }
-    }
-
-    /// The table was replaced: each viewer's holder is found again in the new one, or its stream ends.
-    pub(super) fn carry_holders_over(&mut self, old: &Access) {
-        for id in self.conns.ids() {
-            let Some(Speech::Stream(stream)) = self.conns.get_mut(id).map(|conn| &mut conn.speech) else {
-                continue;
-            };
-            match old.carry_over(&self.house.access, stream.holder) {
-                Some(holder) => stream.holder = holder,
-                None => self.close_viewer(id, CLOSE_KEY_GONE, "this API key was revoked"),
-            }
-        }
-    }
-
-    /// Ends the streams whose key has expired, or no longer covers what they watch.
-    pub(super) fn check_holders(&mut self) {
-        self.next_expiry_ms = self.house.access.next_expiry(self.now.wall_ms);
-        for id in self.conns.ids() {
-            let Some(conn) = self.conns.get(id) else { continue };
-            let Speech::Stream(stream) = &conn.speech else { continue };
-            let joining = conn.joining.iter().flat_map(|joining| joining.places.iter());
-            let mut places = conn.watches.iter().map(|watch| watch.place).chain(joining.map(|j| j.1));
-            let access = &self.house.access;
-            let is_granted = places.all(|place| access.may_read(stream.holder, &self.pattern_of(place)));
-            if !access.is_live(stream.holder, self.now.wall_ms) {
-                self.close_viewer(id, CLOSE_KEY_GONE, "this API key has expired");
-            } else if !is_granted {
-                self.close_viewer(id, CLOSE_KEY_GONE, "this API key may no longer read what is watched");
-            }
-        }
-    }
-
-    fn note_expiry_of(&mut self, _holder: crate::access::HolderId) {
-        if self.next_expiry_ms.is_none() {
-            self.next_expiry_ms = self.house.access.next_expiry(self.now.wall_ms);
         }
     }
 }

@@ -179,10 +179,9 @@ impl View {
             let age = age(record.updated_at_ms, clocks.wall_ms);
             let left = format!("{:<key_width$}  {:>rev_width$}  {age:>10}", record.key, record.rev);
             let room = columns.saturating_sub(left.chars().count() + 2);
-            let state = cut(&printable(&record.data), room);
-            let lit = if shown.is_lit(clocks.now) { CHANGED } else { Style::new() };
+            let before = shown.before.as_ref().filter(|_| shown.is_lit(clocks.now));
             let (key, rest) = left.split_at(record.key.len().max(key_width));
-            format!("{KEY}{key}{KEY:#}{DIM}{rest}{DIM:#}  {lit}{state}{lit:#}")
+            format!("{KEY}{key}{KEY:#}{DIM}{rest}{DIM:#}  {}", joined(&shown.tree.parts(before), room))
         };
         self.states.values().map(row).collect()
     }
@@ -219,6 +218,26 @@ fn age(then_ms: u64, now_ms: u64) -> String {
         seconds @ 3_600..86_400 => format!("{} h ago", seconds / 3_600),
         seconds => format!("{} d ago", seconds / 86_400),
     }
+}
+
+/// Parts with commas between them, as many as there is room for.
+fn joined(parts: &[(String, bool)], mut room: usize) -> String {
+    let mut line = String::new();
+    for (text, is_changed) in parts {
+        if !line.is_empty() {
+            line.push_str(", ");
+            room = room.saturating_sub(2);
+        }
+        let style = if *is_changed { CHANGED } else { Style::new() };
+        let text = printable(text);
+        let shown = cut(&text, room);
+        line.push_str(&format!("{style}{shown}{style:#}"));
+        room = room.saturating_sub(text.chars().count());
+        if room < 3 {
+            break;
+        }
+    }
+    line
 }
 
 fn cut(text: &str, room: usize) -> String {
@@ -293,6 +312,10 @@ mod tests {
         assert!(rows.iter().all(|row| row.chars().count() <= SIZE.columns));
         view.take(&record("device-2", 13, "null", ",\"deleted\":true"), Some(now));
         assert_eq!(plain(&view, now, SIZE).lines().count(), 2);
+        view.take(&record("device-10", 8, "{\"t\":20,\"on\":true}", ""), None);
+        view.take(&record("device-10", 9, "{\"t\":21,\"on\":true}", ""), Some(now));
+        let row = format!("{CHANGED}t: 21{CHANGED:#}, on: true");
+        assert!(picture(&view, now, SIZE).ends_with(&row), "{:?}", picture(&view, now, SIZE));
     }
 
     #[test]

@@ -23,7 +23,9 @@ pub enum Owed {
 #[derive(Default, Debug)]
 pub struct Dirty {
     order: VecDeque<Owed>,
-    /// Only while the set is too long to be looked through.
+    /// Only while the set is too long to be looked through. Boxed: a viewer that keeps up never has one, and
+    /// there are many viewers.
+    #[allow(clippy::box_collection)]
     index: Option<Box<HashSet<KeyId, foldhash::fast::FixedState>>>,
 }
 

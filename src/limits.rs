@@ -105,6 +105,11 @@ pub const DRAIN_IDLE_MS: u64 = 500;
 /// Messages on their way from one core to another.
 pub const MESH_SLOTS: usize = 1_024;
 
+/// How many connections beyond `connections_max` are taken in, only to be told that there are too many.
+pub fn refused_at_once(connections_max: usize) -> usize {
+    (connections_max / 8).clamp(1, 64)
+}
+
 const _: () = assert!(BATCH_BYTES_MAX >= KEY_BYTES_MAX + 256, "a batch holds at least one small record");
 const _: () = assert!(CHUNK_EXTENSION_BYTES_MAX < BODY_BYTES_EXTRA);
 const _: () = assert!(CONTROL_PAYLOAD_BYTES_MAX < 126, "a control frame's length fits its second byte");

@@ -6,16 +6,19 @@
 //! Read first: `operator_error.rs`.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{AccessFlags, access};
 
 use crate::operator_error::OperatorError;
-use crate::runtime::cores::build_ring;
 use crate::settings::cores_of_machine;
+
+/// Where the kernel says who may use io_uring: 0 everybody, 1 a group, 2 nobody.
+const URING_DISABLED_PATH: &str = "/proc/sys/kernel/io_uring_disabled";
 
 /// The facts.
 #[derive(Debug)]
@@ -76,7 +79,7 @@ impl Machine {
     pub fn look(listen: SocketAddr, state_dir: &Path) -> Machine {
         Machine {
             kernel: read_line("/proc/sys/kernel/osrelease").unwrap_or_else(|| "unknown".to_owned()),
-            ring: build_ring().map(drop),
+            ring: try_ring(),
             descriptors: bounds(Resource::RLIMIT_NOFILE),
             locked_memory: bounds(Resource::RLIMIT_MEMLOCK),
             cores: cores_of_machine(),
@@ -93,14 +96,56 @@ impl Machine {
     }
 }
 
-/// Raises the number of open files as far as this process may. Shells start programs with 1,024, for the sake
-/// of those that use `select(2)`; nothing here does.
-pub fn raise_descriptors() {
-    let Bounds { soft, hard } = bounds(Resource::RLIMIT_NOFILE);
-    if soft < hard {
-        // Where it fails the broker runs with what it has; `lux check` counts that.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
+/// Makes a ring of the kind that each core has, and closes it.
+///
+/// # Errors
+/// What stands in the way, and how to clear it.
+pub fn try_ring() -> Result<(), OperatorError> {
+    let mut builder = tokio_uring::uring_builder();
+    builder.setup_coop_taskrun();
+    builder.build(8).map(drop).map_err(|error| explain_ring(&error))
+}
+
+/// Why the kernel gives no ring, and what to change.
+pub fn explain_ring(error: &io::Error) -> OperatorError {
+    let disabled = read_line(URING_DISABLED_PATH).and_then(|text| text.parse().ok());
+    explain_ring_with(error, disabled)
+}
+
+fn explain_ring_with(error: &io::Error, disabled: Option<u8>) -> OperatorError {
+    let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+    let (why, remedy) = match (errno, disabled) {
+        (Errno::EPERM, Some(2)) => (
+            "kernel.io_uring_disabled is 2".to_owned(),
+            "let root run `sysctl -w kernel.io_uring_disabled=0`, and keep it in /etc/sysctl.d",
+        ),
+        (Errno::EPERM, Some(1)) => (
+            "kernel.io_uring_disabled is 1, so only one group may use it".to_owned(),
+            "add this user to the group in `sysctl kernel.io_uring_group`, or set kernel.io_uring_disabled=0",
+        ),
+        (Errno::EPERM | Errno::EACCES, _) => (
+            "a seccomp profile forbids it, as Docker's default one does".to_owned(),
+            "start the container with --security-opt seccomp=unconfined, or with a profile that allows \
+             io_uring_setup, io_uring_enter and io_uring_register",
+        ),
+        (Errno::ENOSYS, _) => (
+            "this kernel does not have it, or a sandbox hides it".to_owned(),
+            "use Linux 6.1 or later, outside of sandboxes such as gVisor",
+        ),
+        (Errno::EINVAL, _) => {
+            ("this kernel's is too old".to_owned(), "use Linux 6.1 or later; Lux needs 5.19 at least")
+        }
+        (Errno::ENOMEM, _) => (
+            "there is no memory that may be locked for it".to_owned(),
+            "raise `ulimit -l`, LimitMEMLOCK= in the systemd unit, or the container's memory limit",
+        ),
+        (Errno::EMFILE | Errno::ENFILE, _) => (
+            "no file descriptor is left".to_owned(),
+            "raise `ulimit -n`, or LimitNOFILE= in the systemd unit",
+        ),
+        (_, _) => (error.to_string(), "run `lux check` as the user that runs Lux"),
+    };
+    OperatorError::new(format!("the kernel gives Lux no io_uring: {why}"), remedy)
 }
 
 fn bounds(resource: Resource) -> Bounds {
@@ -157,6 +202,24 @@ fn read_line(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_obstacle_to_a_ring_has_its_own_way_out() {
+        let remedy = |errno: Errno, disabled| explain_ring_with(&io::Error::from(errno), disabled).remedy;
+        for (errno, disabled, hint) in [
+            (Errno::EPERM, Some(2), "kernel.io_uring_disabled=0"),
+            (Errno::EPERM, Some(1), "io_uring_group"),
+            (Errno::EPERM, Some(0), "seccomp"),
+            (Errno::EPERM, None, "seccomp"),
+            (Errno::ENOSYS, None, "6.1"),
+            (Errno::EINVAL, Some(0), "5.19"),
+            (Errno::ENOMEM, Some(0), "ulimit -l"),
+            (Errno::EMFILE, Some(0), "ulimit -n"),
+            (Errno::EIO, Some(0), "lux check"),
+        ] {
+            assert!(remedy(errno, disabled).contains(hint), "{errno} {disabled:?}");
+        }
+    }
 
     #[test]
     fn a_port_that_somebody_holds_is_taken() {

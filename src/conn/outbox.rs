@@ -29,8 +29,9 @@ pub struct Outbox {
     tail: Vec<u8>,
     /// Which keys' newest records the peer is owed.
     pub owed: Dirty,
-    /// What to say at each mark in `owed`, oldest first; framed.
-    marks: VecDeque<Bytes>,
+    /// What to say at the mark in `owed`, framed. One snapshot is under way at a time, so that each has its
+    /// records between its beginning and its end.
+    mark: Option<Bytes>,
 }
 
 /// How records are spoken to a viewer.
@@ -56,15 +57,16 @@ impl Outbox {
         self.parts.push_back(bytes);
     }
 
-    /// Adds a mark behind everything owed so far, and what to say when it is reached.
-    pub fn push_mark(&mut self, framed: Bytes) {
+    /// Adds the mark behind everything owed so far, and what to say when it is reached.
+    pub fn set_mark(&mut self, framed: Bytes) {
+        debug_assert!(self.mark.is_none(), "one snapshot at a time");
         self.owed.push_mark();
-        self.marks.push_back(framed);
+        self.mark = Some(framed);
     }
 
-    /// Marks that have not been reached.
-    pub fn marks_pending(&self) -> usize {
-        self.marks.len()
+    /// Whether the mark has not been reached: a snapshot is under way.
+    pub fn has_mark(&self) -> bool {
+        self.mark.is_some()
     }
 
     /// Bytes of answers that wait; states are not among them.
@@ -85,7 +87,7 @@ impl Outbox {
     /// Forgets what states are owed: the peer is leaving.
     pub fn forget_states(&mut self) {
         self.owed.clear();
-        self.marks.clear();
+        self.mark = None;
     }
 
     /// Chooses what goes next and counts it as in flight.
@@ -128,7 +130,7 @@ impl Outbox {
         let mut batch = Vec::new();
         while let Some(owed) = self.owed.front() {
             let piece = match owed {
-                Owed::Mark => self.marks.front().cloned().unwrap_or_default(),
+                Owed::Mark => self.mark.clone().unwrap_or_default(),
                 Owed::Key(key) => record(key).map(|r| speak(dialect, r)).unwrap_or_default(),
             };
             if !batch.is_empty() && batch.len() + piece.len() > BATCH_BYTES_MAX {
@@ -136,7 +138,7 @@ impl Outbox {
             }
             self.owed.pop();
             if owed == Owed::Mark {
-                self.marks.pop_front();
+                self.mark = None;
             }
             let is_alone = batch.is_empty() && (self.owed.is_empty() || piece.len() >= BATCH_BYTES_MAX);
             if is_alone && !piece.is_empty() {

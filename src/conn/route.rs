@@ -220,7 +220,7 @@ fn get(
     }
     match wait_ms {
         Some(wait_ms) if format.conditions.if_none_match.is_some() && !house.draining => {
-            Ok(ready(Call::Wait { key, wait_ms }, format))
+            Ok(ready(Call::Wait { key, wait_ms, holder }, format))
         }
         Some(_) | None => Ok(ready(Call::Key(Question::Get(key)), format)),
     }
@@ -245,8 +245,8 @@ fn list(head: &Head<'_>, house: &House, now: Now, mut format: Format) -> Result<
     for pair in query::pairs(head.query) {
         let (name, value) = pair?;
         match name.as_ref() {
-            "prefix" => listing.prefix = prefix(&value)?,
-            "after" => listing.after = Some(CompactString::new(value)),
+            "prefix" => listing.prefix = prefix(value.strip_suffix('*').unwrap_or(&value))?,
+            "after" => listing.after = Some(prefix(&value)?),
             "limit" => listing.limit = limit(&value)?,
             "data" => listing.with_data = with_data(&value)?,
             _ => {}
@@ -257,10 +257,9 @@ fn list(head: &Head<'_>, house: &House, now: Now, mut format: Format) -> Result<
     Ok(ready(Call::List(listing), format))
 }
 
-/// A `*` at the end is what people write for "every key that begins so"; it is taken as that.
+/// The beginning of a key. A caller who takes `device-*` for it, as people write, drops the star first.
 fn prefix(value: &str) -> Result<CompactString, WireError> {
-    let written = format!("{}*", value.strip_suffix('*').unwrap_or(value));
-    match Pattern::parse(written.as_bytes()).map_err(WireError::BadKey)? {
+    match Pattern::parse(format!("{value}*").as_bytes()).map_err(WireError::BadKey)? {
         Pattern::Prefix(prefix) => Ok(prefix),
         Pattern::Exact(_) => unreachable!("it ends in a star"),
     }
@@ -347,9 +346,12 @@ fn stream_patterns(
         let pattern = Pattern::parse(&query::decode_path(segment)?).map_err(WireError::BadKey)?;
         return Ok(vec![pattern]);
     }
-    let Some(keys) = &query.keys else { return Ok(Vec::new()) };
+    let keys = query.keys.as_deref().unwrap_or_default();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut patterns = Vec::new();
-    for text in keys.split(',').filter(|text| !text.is_empty()) {
+    for text in keys.split(',') {
         let pattern = Pattern::parse(text.as_bytes()).map_err(WireError::BadKey)?;
         if !patterns.contains(&pattern) {
             patterns.push(pattern);

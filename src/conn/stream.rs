@@ -24,6 +24,8 @@ pub struct Stream {
     pub pings_unanswered: u8,
     /// A deletion this viewer was owed had to be forgotten: it gets its whole snapshot again.
     pub resync: bool,
+    /// A command that waits until the snapshot before it is complete. Nothing is read behind it.
+    pub command: Option<Box<Command>>,
     speech: Speech,
 }
 
@@ -49,13 +51,16 @@ pub enum Said {
 impl Stream {
     /// A viewer over WebSocket.
     pub fn socket(holder: HolderId, single: bool) -> Stream {
-        let speech = Speech::Socket(FrameReader::default());
-        Stream { holder, single, pings_unanswered: 0, resync: false, speech }
+        Stream::new(holder, single, Speech::Socket(FrameReader::default()))
     }
 
     /// A viewer over Server-Sent Events.
     pub fn events(holder: HolderId, single: bool) -> Stream {
-        Stream { holder, single, pings_unanswered: 0, resync: false, speech: Speech::Events }
+        Stream::new(holder, single, Speech::Events)
+    }
+
+    fn new(holder: HolderId, single: bool, speech: Speech) -> Stream {
+        Stream { holder, single, pings_unanswered: 0, resync: false, command: None, speech }
     }
 
     /// Whether it is a WebSocket.

@@ -5,6 +5,7 @@
 //!
 //! Read first: `conn/call.rs`.
 
+use crate::access::HolderId;
 use crate::conn::call::{Format, Listing};
 use crate::counters::Counters;
 use crate::ids::{Place, Rev, ShardId};
@@ -16,7 +17,12 @@ pub enum Waiting {
     /// One key's owner has the question.
     Owner(Format),
     /// The next state of a key, until the deadline.
-    Poll(Format),
+    Poll {
+        /// How to answer.
+        format: Format,
+        /// Who waits, for grants that change.
+        holder: HolderId,
+    },
     /// A page: this core's part, and those of the others as they come.
     List {
         /// How to answer.

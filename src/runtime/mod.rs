@@ -6,6 +6,7 @@
 //! Read first: `settings/mod.rs`; then `runtime/worker.rs`.
 
 pub mod cores;
+pub mod descriptors;
 
 mod clock;
 mod flights;
@@ -62,6 +63,8 @@ impl Broker {
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
         block_signals()?;
         let shards = settings.cores as u16;
+        let mut limits = settings.limits.clone();
+        limits.connections_max = descriptors::connections_per_core(limits.connections_max, settings.cores);
         let (desk, ports) = mesh::build(shards);
         let busy = Arc::new(AtomicUsize::new(settings.cores));
         let (hash_seed, epoch) = (random()?, Epoch::from_bits(random()?));
@@ -74,11 +77,11 @@ impl Broker {
                 shards,
                 hash_seed,
                 epoch: epoch.clone(),
-                limits: settings.limits.clone(),
+                limits: limits.clone(),
                 access: access.clone(),
                 origins: origins(&settings),
             };
-            let stopping = Stopping::new(settings.limits.drain_ms, busy.clone(), port.bells().clone());
+            let stopping = Stopping::new(limits.drain_ms, busy.clone(), port.bells().clone());
             let start = Start { config, cores: settings.cores, port, listener, stopping };
             threads.push(spawn(start, ready.clone())?);
         }

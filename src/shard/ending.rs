@@ -75,10 +75,12 @@ impl Shard {
             (Life::Over | Life::Closing, _) => {}
             (Life::Lingering, _) | (Life::Open, Speech::Stream(_)) => self.end_now(id),
             (Life::Open, Speech::Http(http, waiting)) => {
-                let is_poll = matches!(waiting.as_deref(), Some(Waiting::Poll(_)));
+                let is_poll = matches!(waiting.as_deref(), Some(Waiting::Poll { .. }));
                 match http.phase() {
-                    Phase::Answering if !is_poll => {}
-                    Phase::Answering | Phase::Idle | Phase::Head | Phase::Body => self.begin_close(id),
+                    Phase::Answering if is_poll => self.begin_close(id),
+                    Phase::Answering => {}
+                    // What waits because its answers would have piled up is still answered.
+                    Phase::Idle | Phase::Head | Phase::Body => self.read_requests(id, &[]),
                 }
             }
         }

@@ -12,6 +12,7 @@ pub mod owner;
 
 mod conns;
 mod ending;
+mod holders;
 mod joining;
 mod link;
 mod listing;
@@ -33,7 +34,7 @@ use crate::conn::route::House;
 use crate::conn::{Life, Speech};
 use crate::counters::Counters;
 use crate::ids::{ConnId, Epoch, ShardId};
-use crate::limits::Limits;
+use crate::limits::{Limits, refused_at_once};
 use crate::shard::conns::Conns;
 use crate::shard::contract::Close;
 use crate::shard::interest::Groups;
@@ -86,6 +87,8 @@ impl Shard {
     /// A core without keys and peers.
     pub fn new(config: Config) -> Shard {
         let Config { id, shards, hash_seed, epoch, limits, access, origins } = config;
+        // The clock is not known yet; the first look finds the expiries that have passed.
+        let next_expiry_ms = access.next_expiry(0);
         Shard {
             id,
             owner: Owner::new(hash_seed, shards),
@@ -96,7 +99,7 @@ impl Shard {
             conns: Conns::default(),
             links: (0..shards).map(|_| Link::default()).collect(),
             timers: Timers::default(),
-            next_expiry_ms: None,
+            next_expiry_ms,
             ready: VecDeque::new(),
             closes: VecDeque::new(),
             resumed: VecDeque::new(),
@@ -173,8 +176,8 @@ impl Shard {
 
     /// Whether another connection may be accepted: up to the limit, and a few more to be told of it.
     pub fn has_room(&self) -> bool {
-        const REFUSED_AT_ONCE: usize = 64;
-        self.conns.len() < self.house.limits.connections_max + REFUSED_AT_ONCE
+        let limit = self.house.limits.connections_max;
+        self.conns.len() < limit + refused_at_once(limit)
     }
 
     /// The figures of this core, as they are now.

@@ -36,7 +36,20 @@ impl Shard {
             }
         }
         self.set_phase_deadline(id, before);
+        self.end_if_all_is_answered(id);
         self.queue(id);
+    }
+
+    /// A peer that will send nothing more, and whose last whole request has its answer, is done.
+    fn end_if_all_is_answered(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get(id)
+            && let Speech::Http(http, _) = &conn.speech
+            && (conn.life, conn.peer_done) == (Life::Open, true)
+            && conn.outbox.answer_bytes() <= ANSWER_BYTES_MAX
+            && http.phase() != Phase::Answering
+        {
+            self.begin_close(id);
+        }
     }
 
     fn read_requests_from(&mut self, id: ConnId, bytes: &[u8]) -> usize {
@@ -70,7 +83,9 @@ impl Shard {
         match call {
             Call::Answered(reply) => self.answer(id, &reply, &format),
             Call::Key(question) => self.ask(id, question, format),
-            Call::Wait { key, wait_ms } => self.begin_poll(id, key, wait_ms, format),
+            Call::Wait { key, wait_ms, holder } => {
+                self.begin_poll(id, key, wait_ms, Waiting::Poll { format, holder });
+            }
             Call::List(listing) => self.begin_list(id, listing, format),
             Call::Stream(viewing) => self.open_stream(id, viewing, &format),
             Call::Metrics => self.begin_metrics(id, format),
@@ -154,8 +169,15 @@ impl Shard {
         self.counters.requests += 1;
         let letterhead = reply::Letterhead { epoch: &self.house.epoch, wall_ms: self.now.wall_ms };
         let Some(conn) = self.conns.get_mut(id) else { return };
-        reply::write(&mut conn.outbox, reply, format, &letterhead);
-        if format.close || conn.peer_done {
+        let is_last = format.close || self.house.draining;
+        match is_last == format.close {
+            true => reply::write(&mut conn.outbox, reply, format, &letterhead),
+            false => {
+                let format = Format { close: true, ..format.clone() };
+                reply::write(&mut conn.outbox, reply, &format, &letterhead);
+            }
+        }
+        if is_last {
             self.begin_close(id);
         }
         self.queue(id);
@@ -174,7 +196,7 @@ impl Shard {
         let limits = &self.house.limits;
         let Some(conn) = self.conns.get(id) else { return };
         let Speech::Http(http, waiting) = &conn.speech else { return };
-        if conn.life != Life::Open || matches!(waiting.as_deref(), Some(Waiting::Poll(_))) {
+        if conn.life != Life::Open || matches!(waiting.as_deref(), Some(Waiting::Poll { .. })) {
             return;
         }
         let due = match http.phase() {

@@ -102,7 +102,7 @@ fn appetite(conn: &Conn) -> usize {
         (Life::Closing | Life::Lingering, _) => DROPPED_READ_BYTES,
         (Life::Open, _) if conn.outbox.answer_bytes() > ANSWER_BYTES_MAX => 0,
         (Life::Open, Speech::Http(http, _)) => http.appetite(),
-        (Life::Open, Speech::Stream(_)) if conn.joining.is_some() => 0,
+        (Life::Open, Speech::Stream(stream)) if stream.command.is_some() => 0,
         (Life::Open, Speech::Stream(stream)) if stream.is_mid_message() => MESSAGE_READ_BYTES,
         (Life::Open, Speech::Stream(_)) => VIEWER_READ_BYTES,
     }

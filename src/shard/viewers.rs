@@ -1,4 +1,4 @@
-//! Viewers of this core: their streams opened, their commands carried out, their grants kept up to date.
+//! Viewers of this core: their streams opened, their commands carried out, their snapshots owed.
 //!
 //! Always true: a snapshot is a set of owed keys with a mark behind it, so no limit can cut it short and a
 //! change during it conflates with it. `synced` leaves when everything before it has left.
@@ -7,7 +7,6 @@
 
 use std::collections::HashSet;
 
-use crate::access::Access;
 use crate::conn::call::{Format, Protocol, Viewing};
 use crate::conn::stream::{self, Said, Stream};
 use crate::conn::waiting::Purpose;
@@ -19,9 +18,6 @@ use crate::shard::Shard;
 use crate::shard::conns::Conns;
 use crate::wire::WireError;
 use crate::wire::message::{self, Command};
-
-/// Close codes of our own and of RFC 6455, section 7.4.1, that the broker begins with.
-pub(super) const CLOSE_KEY_GONE: u16 = 4401;
 
 impl Shard {
     /// An HTTP connection becomes a viewer.
@@ -37,7 +33,6 @@ impl Shard {
         self.counters.viewers += 1;
         self.counters.requests += 1;
         self.set_due(id, self.now.after(self.house.limits.ping_interval_ms));
-        self.note_expiry_of(holder);
         self.queue(id);
         self.join(id, patterns, Purpose::Open { since });
     }
@@ -53,7 +48,7 @@ impl Shard {
             if conn.life != Life::Open {
                 return;
             }
-            if conn.joining.is_some() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
+            if stream.command.is_some() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
                 conn.held.extend_from_slice(&bytes[at..]);
                 return;
             }
@@ -63,8 +58,16 @@ impl Shard {
         }
     }
 
-    /// Reads on where a viewer's bytes had to wait.
+    /// Goes on where a viewer's command, and its bytes behind it, had to wait.
     pub(super) fn read_viewer_on(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && let Speech::Stream(stream) = &mut conn.speech
+            && conn.joining.is_none()
+            && !conn.outbox.has_mark()
+            && let Some(command) = stream.command.take()
+        {
+            self.command(id, *command);
+        }
         if let Some(conn) = self.conns.get_mut(id)
             && !conn.held.is_empty()
         {
@@ -77,7 +80,13 @@ impl Shard {
         match said {
             Said::NeedMore | Said::Nothing => {}
             Said::Answer(bytes) => self.say(id, &bytes),
-            Said::Command(command) => self.command(id, command),
+            Said::Command(command) => {
+                let Some(conn) = self.conns.get_mut(id) else { return };
+                if let Speech::Stream(stream) = &mut conn.speech {
+                    stream.command = Some(Box::new(command));
+                }
+                self.read_viewer_on(id);
+            }
             Said::Close(bytes) => {
                 self.say(id, &bytes);
                 self.begin_close(id);
@@ -176,8 +185,6 @@ impl Shard {
             patterns.push(pattern);
         }
         self.owe_synced(id, &message::synced(&self.house.epoch, Some(&patterns)));
-        self.read_viewer_on(id);
-        self.resume(id);
     }
 
     fn owe_single(&mut self, id: ConnId, key: KeyId, since: Option<Rev>) {
@@ -218,7 +225,7 @@ impl Shard {
     fn owe_synced(&mut self, id: ConnId, json: &[u8]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         if let Speech::Stream(stream) = &conn.speech {
-            conn.outbox.push_mark(stream.synced(json));
+            conn.outbox.set_mark(stream.synced(json));
             self.queue(id);
         }
     }
@@ -227,7 +234,7 @@ impl Shard {
     pub(super) fn resync_if_wanted(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let Speech::Stream(stream) = &mut conn.speech else { return };
-        if !stream.resync || !conn.outbox.owed.is_empty() {
+        if !stream.resync || !conn.outbox.owed.is_empty() || conn.joining.is_some() {
             return;
         }
         stream.resync = false;
@@ -260,43 +267,6 @@ impl Shard {
             let farewell = stream.farewell(code, reason);
             self.say(id, &farewell);
             self.begin_close(id);
-        }
-    }
-
-    /// The table was replaced: each viewer's holder is found again in the new one, or its stream ends.
-    pub(super) fn carry_holders_over(&mut self, old: &Access) {
-        for id in self.conns.ids() {
-            let Some(Speech::Stream(stream)) = self.conns.get_mut(id).map(|conn| &mut conn.speech) else {
-                continue;
-            };
-            match old.carry_over(&self.house.access, stream.holder) {
-                Some(holder) => stream.holder = holder,
-                None => self.close_viewer(id, CLOSE_KEY_GONE, "this API key was revoked"),
-            }
-        }
-    }
-
-    /// Ends the streams whose key has expired, or no longer covers what they watch.
-    pub(super) fn check_holders(&mut self) {
-        self.next_expiry_ms = self.house.access.next_expiry(self.now.wall_ms);
-        for id in self.conns.ids() {
-            let Some(conn) = self.conns.get(id) else { continue };
-            let Speech::Stream(stream) = &conn.speech else { continue };
-            let joining = conn.joining.iter().flat_map(|joining| joining.places.iter());
-            let mut places = conn.watches.iter().map(|watch| watch.place).chain(joining.map(|j| j.1));
-            let access = &self.house.access;
-            let is_granted = places.all(|place| access.may_read(stream.holder, &self.pattern_of(place)));
-            if !access.is_live(stream.holder, self.now.wall_ms) {
-                self.close_viewer(id, CLOSE_KEY_GONE, "this API key has expired");
-            } else if !is_granted {
-                self.close_viewer(id, CLOSE_KEY_GONE, "this API key may no longer read what is watched");
-            }
-        }
-    }
-
-    fn note_expiry_of(&mut self, _holder: crate::access::HolderId) {
-        if self.next_expiry_ms.is_none() {
-            self.next_expiry_ms = self.house.access.next_expiry(self.now.wall_ms);
         }
     }
 }

@@ -184,3 +184,180 @@ fn take(rest: &[u8], left: u64, body: &mut Vec<u8>) -> usize {
 fn is_value_byte(byte: u8) -> bool {
     byte == b'\t' || byte >= b' ' && byte != 0x7f
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Feeds `bytes` in pieces of these lengths (over and over); the body, and how many bytes it took.
+    fn read(
+        framing: Framing,
+        bytes_max: usize,
+        bytes: &[u8],
+        pieces: &[usize],
+    ) -> Result<Option<(Vec<u8>, usize)>, WireError> {
+        let mut reader = BodyReader::new(framing, bytes_max)?;
+        let (mut body, mut at) = (Vec::new(), 0);
+        let mut pieces = pieces.iter().cycle();
+        loop {
+            let end = bytes.len().min(at + pieces.next().copied().unwrap_or(bytes.len()).max(1));
+            match reader.read(&bytes[at..end], &mut body)? {
+                Progress::Done { used, .. } => return Ok(Some((body, at + used))),
+                Progress::NeedMore if end == bytes.len() => return Ok(None),
+                Progress::NeedMore => at = end,
+            }
+        }
+    }
+
+    fn chunked(text: &[u8]) -> Result<Option<(Vec<u8>, usize)>, WireError> {
+        let at_once = read(Framing::Chunked, 100, text, &[]);
+        assert_eq!(read(Framing::Chunked, 100, text, &[1]), at_once, "byte by byte: {text:?}");
+        at_once
+    }
+
+    #[test]
+    fn a_body_without_framing_is_whole_at_once() {
+        for framing in [Framing::Empty, Framing::Length(0)] {
+            assert_eq!(read(framing, 0, b"GET / HTTP/1.1", &[]), Ok(Some((vec![], 0))));
+        }
+    }
+
+    #[test]
+    fn a_length_takes_exactly_so_much() {
+        assert_eq!(read(Framing::Length(5), 5, b"hello, next", &[]), Ok(Some((b"hello".to_vec(), 5))));
+        assert_eq!(read(Framing::Length(5), 5, b"hello, next", &[1]), Ok(Some((b"hello".to_vec(), 5))));
+        assert_eq!(read(Framing::Length(5), 5, b"hell", &[]), Ok(None));
+        for length in [6, u64::from(u32::MAX) + 5, u64::MAX] {
+            assert_eq!(read(Framing::Length(length), 5, b"", &[]), Err(WireError::BodyTooLarge(5)));
+        }
+    }
+
+    #[test]
+    fn chunks_come_together() {
+        for (text, body) in [
+            ("0\r\n\r\n", ""),
+            ("5\r\nhello\r\n0\r\n\r\n", "hello"),
+            ("5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n", "hello world"),
+            ("A\r\n0123456789\r\n000\r\n\r\n", "0123456789"),
+            ("a\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
+            ("0000000000000005\r\nhello\r\n0\r\n\r\n", "hello"),
+            ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n"),
+            ("5;name=value\r\nhello\r\n0;last\r\n\r\n", "hello"),
+            ("5 ; a = \"b\u{e9};\"\t\r\nhello\r\n0\r\n\r\n", "hello"),
+            ("0\r\nX-Sum: 1\r\nEmpty:\r\n\r\n", ""),
+        ] {
+            let text = format!("{text}next");
+            let used = text.len() - 4;
+            assert_eq!(chunked(text.as_bytes()), Ok(Some((body.into(), used))), "{text:?}");
+            assert_eq!(chunked(&text.as_bytes()[..used - 1]), Ok(None), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_chunk_that_could_be_read_two_ways_is_refused() {
+        for text in [
+            &b"\r\n"[..],
+            b"\n",
+            b" 5\r\nhello",
+            b"+5\r\nhello",
+            b"-5\r\nhello",
+            b"0x5\r\nhello",
+            b"5x\r\nhello",
+            b"5\nhello",
+            b"5\r\r\nhello",
+            b"5 \r\nhello",
+            b"5\t\r\nhello",
+            b"5 5\r\nhello",
+            b"5\x00\r\nhello",
+            b"5\x0b\r\nhello",
+            b"5,5\r\nhello",
+            b"5;a\nb\r\nhello",
+            b"5;a\rb\r\nhello",
+            b"5;a\x00\r\nhello",
+            b"g\r\nhello",
+            b"\xef\xbc\x95\r\nhello",
+            b";a\r\nhello",
+            b"5\r\nhello0\r\n\r\n",
+            b"5\r\nhello\n0\r\n\r\n",
+            b"5\r\nhello\r0\r\n\r\n",
+            b"5\r\nhello!\r\n0\r\n\r\n",
+            b"5\r\nhello\r\n\r\n0\r\n\r\n",
+            b"0\r\n\n",
+            b"0\r\n\rX",
+            b"0\r\nX y: z\r\n\r\n",
+            b"0\r\nX : z\r\n\r\n",
+            b"0\r\n: z\r\n\r\n",
+            b"0\r\nX\r\n\r\n",
+            b"0\r\nX: a\n\r\n",
+            b"0\r\nX: a\rb\r\n\r\n",
+            b"0\r\nX: a\x00\r\n\r\n",
+            b"0\r\nX: a\r\n b\r\n\r\n",
+            b"0\r\nGET / HTTP/1.1\r\n\r\n",
+            b"00000000000000005\r\nhello",
+        ] {
+            let refusal = Err(WireError::Malformed(Malformed::Chunk));
+            assert_eq!(chunked(text), refusal, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn a_body_has_a_size_however_it_is_chunked() {
+        let fits = format!("64\r\n{}\r\n0\r\n\r\n", "x".repeat(100));
+        assert!(chunked(fits.as_bytes()).unwrap().is_some());
+        for text in ["65\r\n", "ffffffffffffffff\r\n", "5\r\nhello\r\n60\r\n", "8000000000000000;x\r\n"] {
+            assert_eq!(chunked(text.as_bytes()), Err(WireError::BodyTooLarge(100)), "{text}");
+        }
+        // 2^64 has a digit too many to be counted.
+        assert_eq!(chunked(b"10000000000000000\r\n"), Err(Malformed::Chunk.into()));
+    }
+
+    #[test]
+    fn extensions_are_bounded_over_the_whole_body() {
+        let text = |each: usize| format!("1;{}\r\nx\r\n", "e".repeat(each - 1)).repeat(2) + "0\r\n\r\n";
+        assert!(chunked(text(CHUNK_EXTENSION_BYTES_MAX / 2).as_bytes()).unwrap().is_some());
+        assert_eq!(chunked(text(CHUNK_EXTENSION_BYTES_MAX / 2 + 1).as_bytes()), Err(Malformed::Chunk.into()));
+    }
+
+    #[test]
+    fn trailers_are_bounded() {
+        let text =
+            |bytes: usize| format!("0\r\n{}\r\n", format!("X: {}\r\n", "y".repeat(bytes - 5)).repeat(4));
+        assert!(chunked(text(TRAILER_BYTES_MAX / 4).as_bytes()).unwrap().is_some());
+        assert_eq!(chunked(text(TRAILER_BYTES_MAX / 4 + 1).as_bytes()), Err(Malformed::Chunk.into()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunks_in_any_pieces_give_the_body(
+            chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..8),
+            pieces in prop::collection::vec(1usize..60, 1..5),
+        ) {
+            let mut text = Vec::new();
+            for chunk in &chunks {
+                text.extend_from_slice(format!("{:x};e\r\n", chunk.len()).as_bytes());
+                text.extend_from_slice(chunk);
+                text.extend_from_slice(b"\r\n");
+            }
+            text.extend_from_slice(b"0\r\nA: b\r\n\r\n");
+            let used = text.len();
+            text.extend_from_slice(b"GET /");
+            prop_assert_eq!(
+                read(Framing::Chunked, 1000, &text, &pieces),
+                Ok(Some((chunks.concat(), used)))
+            );
+        }
+
+        #[test]
+        fn pieces_make_no_difference(
+            text in "([0-9a-fx; \r\n]{0,5}\r\n[a: \r\n]{0,5}){0,4}",
+            pieces in prop::collection::vec(1usize..6, 1..5),
+        ) {
+            prop_assert_eq!(
+                read(Framing::Chunked, 20, text.as_bytes(), &pieces),
+                read(Framing::Chunked, 20, text.as_bytes(), &[])
+            );
+        }
+    }
+}

@@ -144,3 +144,130 @@ fn rev_of(tag: &[u8], epoch: &Epoch) -> Option<Rev> {
     let (own, rev) = parse_id(std::str::from_utf8(tag).ok()?)?;
     (own == epoch.as_str()).then_some(rev)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::wire::request;
+
+    fn epoch() -> Epoch {
+        Epoch::from_bits(0)
+    }
+
+    /// The conditions of a head with these lines; `E` stands for the epoch.
+    fn conditions(lines: &str) -> Result<Conditions, WireError> {
+        let lines = lines.replace('E', epoch().as_str());
+        let text = format!("PUT / HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
+        Conditions::of(&request::parse(text.as_bytes(), &Limits::default()).unwrap(), &epoch())
+    }
+
+    fn revs(revs: &[u64]) -> Option<Tags> {
+        Some(Tags::Revs(revs.iter().copied().map(Rev).collect()))
+    }
+
+    #[test]
+    fn tags_are_read_over_lines_and_lists() {
+        assert!(conditions("").unwrap().is_empty());
+        let read = |value: &str| conditions(&format!("if-match: {value}\r\n")).unwrap().if_match;
+        assert_eq!(read("*"), Some(Tags::Any));
+        assert_eq!(read("\"E.7\""), revs(&[7]));
+        assert_eq!(read("\"E.7\",\"E.8\" ,\t, \"E.9\","), revs(&[7, 8, 9]));
+        let lines = "If-Match: \"E.7\"\r\nIf-Match: \"E.8\"\r\n";
+        assert_eq!(conditions(lines).unwrap().if_match, revs(&[7, 8]));
+    }
+
+    #[test]
+    fn tags_of_another_make_match_nothing() {
+        for value in
+            ["\"x.7\"", "\"7\"", "\"E.07\"", "\"E.+7\"", "\"E.\"", "\"\"", "\"a,b\"", "\"E.7x\"", "\"é\""]
+        {
+            let read = conditions(&format!("If-Match: {value}\r\nIf-None-Match: {value}\r\n")).unwrap();
+            assert_eq!((&read.if_match, &read.if_none_match), (&revs(&[]), &revs(&[])), "{value}");
+            assert!(!read.allow_write(Some(Rev(7))) && !read.not_modified(Some(Rev(7))));
+        }
+    }
+
+    #[test]
+    fn a_weak_tag_matches_only_where_comparison_is_weak() {
+        let read = conditions("If-Match: W/\"E.7\"\r\nIf-None-Match: W/\"E.7\"\r\n").unwrap();
+        assert_eq!((read.if_match, read.if_none_match), (revs(&[]), revs(&[7])));
+    }
+
+    #[test]
+    fn what_is_no_list_of_tags_is_refused() {
+        for value in [
+            "",
+            ",",
+            "E.7",
+            "\"E.7",
+            "E.7\"",
+            "'E.7'",
+            "\"E.7\" \"E.8\"",
+            "\"E.7\"x",
+            "w/\"E.7\"",
+            "W/E.7",
+            "W/ \"E.7\"",
+            "\"E 7\"",
+            "**",
+            "*, \"E.7\"",
+            "\"E.7\", *",
+            "*,*",
+        ] {
+            let line = format!("If-None-Match: {value}\r\n");
+            assert_eq!(conditions(&line), Err(WireError::BadCondition("If-None-Match")), "{value}");
+        }
+        assert!(conditions("If-Match: *\r\nIf-Match: *\r\n").is_err());
+    }
+
+    #[test]
+    fn a_write_is_allowed_as_the_rfc_says() {
+        let (absent, seven) = (None, Some(Rev(7)));
+        for (lines, on_absent, on_seven) in [
+            ("", true, true),
+            ("If-Match: *\r\n", false, true),
+            ("If-Match: \"E.7\"\r\n", false, true),
+            ("If-Match: \"E.6\"\r\n", false, false),
+            ("If-None-Match: *\r\n", true, false),
+            ("If-None-Match: \"E.7\"\r\n", true, false),
+            ("If-None-Match: \"E.6\"\r\n", true, true),
+            ("If-Match: *\r\nIf-None-Match: \"E.7\"\r\n", false, false),
+        ] {
+            let read = conditions(lines).unwrap();
+            assert_eq!((read.allow_write(absent), read.allow_write(seven)), (on_absent, on_seven), "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_read_is_spared_what_it_has() {
+        let read = conditions("If-None-Match: \"E.6\", \"E.7\"\r\n").unwrap();
+        assert!(
+            read.not_modified(Some(Rev(7))) && !read.not_modified(Some(Rev(8))) && !read.not_modified(None)
+        );
+        let any = conditions("If-None-Match: *\r\n").unwrap();
+        assert!(any.not_modified(Some(Rev(1))) && !any.not_modified(None));
+        assert!(!conditions("If-Match: *\r\n").unwrap().not_modified(Some(Rev(1))));
+    }
+
+    #[test]
+    fn an_id_has_an_epoch_and_a_plain_number() {
+        assert_eq!(parse_id("e.0"), Some(("e", Rev(0))));
+        assert_eq!(parse_id("abc.18446744073709551615"), Some(("abc", Rev(u64::MAX))));
+        for text in [
+            "",
+            ".",
+            "e",
+            "e.",
+            ".7",
+            "e.07",
+            "e.+7",
+            "e.-7",
+            "e.7 ",
+            "e.7.8",
+            "e.x",
+            "e.18446744073709551616",
+        ] {
+            assert_eq!(parse_id(text), None, "{text}");
+        }
+    }
+}

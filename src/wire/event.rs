@@ -32,3 +32,22 @@ fn data(out: &mut Vec<u8>, json: &[u8]) {
     out.extend_from_slice(json);
     out.extend_from_slice(b"\n\n");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_written_as_an_event_source_reads_them() {
+        let (mut out, epoch) = (Vec::new(), Epoch::from_bits(0));
+        record(&mut out, Some((&epoch, Rev(7))), br#"{"rev":7}"#);
+        record(&mut out, None, br#"{"rev":8}"#);
+        synced(&mut out, br#"{"synced":true}"#);
+        out.extend_from_slice(COMMENT);
+        assert_eq!(
+            std::str::from_utf8(&out).unwrap(),
+            "id: 000000000000.7\ndata: {\"rev\":7}\n\ndata: {\"rev\":8}\n\n\
+             event: synced\ndata: {\"synced\":true}\n\n:\n\n"
+        );
+    }
+}

@@ -268,3 +268,302 @@ fn whole(first: u8, payload: &[u8]) -> Vec<u8> {
     let header_len = write_header(first, payload.len(), &mut header);
     [&header[..header_len], payload].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Read, Write};
+
+    use proptest::prelude::*;
+    use tungstenite::protocol::{Role, WebSocket};
+
+    use super::*;
+
+    const MAX: usize = 1000;
+    const MASK: [u8; 4] = [0x11, 0xe2, 0x73, 0x04];
+
+    /// A frame as a client sends it, with any first byte.
+    fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mut out = [0; 10];
+        let header_len = write_header(first, payload.len(), &mut out);
+        out[1] |= 0x80;
+        let payload = payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask);
+        out[..header_len].iter().copied().chain(MASK).chain(payload).collect()
+    }
+
+    /// Everything heard from `bytes` in pieces of these lengths (over and over), and the error that ended it.
+    fn hear_all(bytes: &[u8], pieces: &[usize]) -> (Vec<Heard>, Option<WireError>) {
+        let (mut reader, mut heard) = (FrameReader::default(), Vec::new());
+        let (mut at, mut pieces) = (0, pieces.iter().cycle());
+        while at < bytes.len() {
+            let end = bytes.len().min(at + pieces.next().copied().unwrap_or(bytes.len()).max(1));
+            let mut piece = bytes[at..end].to_vec();
+            let mut used = 0;
+            loop {
+                match reader.read(&mut piece[used..], MAX) {
+                    Ok(Progress::Done { value, used: taken }) => {
+                        heard.push(value);
+                        used += taken;
+                    }
+                    Ok(Progress::NeedMore) => break,
+                    Err(error) => return (heard, Some(error)),
+                }
+            }
+            at = end;
+        }
+        (heard, None)
+    }
+
+    fn hear_one(bytes: &[u8]) -> Result<Option<Heard>, WireError> {
+        let at_once = hear_all(bytes, &[]);
+        assert_eq!(hear_all(bytes, &[1]), at_once, "byte by byte: {bytes:?}");
+        match at_once {
+            (_, Some(error)) => Err(error),
+            (mut heard, None) => Ok(heard.pop()),
+        }
+    }
+
+    #[test]
+    fn each_kind_is_heard() {
+        for (bytes, heard) in [
+            (masked(0x81, b"hello"), Heard::Text("hello".into())),
+            (masked(0x81, b""), Heard::Text(String::new())),
+            (masked(0x82, b"\xff\0"), Heard::Binary(vec![0xff, 0])),
+            (masked(0x89, b"p"), Heard::Ping(b"p".to_vec())),
+            (masked(0x8a, b"p"), Heard::Pong),
+            (masked(0x88, b""), Heard::Close(None)),
+            (masked(0x88, b"\x03\xe8bye"), Heard::Close(Some(1000))),
+            (masked(0x81, "x".repeat(126).as_bytes()), Heard::Text("x".repeat(126))),
+        ] {
+            assert_eq!(hear_one(&bytes), Ok(Some(heard)));
+            assert_eq!(hear_one(&bytes[..bytes.len() - 1]), Ok(None));
+        }
+    }
+
+    #[test]
+    fn control_frames_come_between_the_fragments_of_a_message() {
+        let bytes = [
+            masked(0x01, b"he"),
+            masked(0x89, b"?"),
+            masked(0x00, b""),
+            masked(0x8a, b""),
+            masked(0x80, b"llo"),
+            masked(0x02, b"a"),
+            masked(0x80, b"b"),
+        ]
+        .concat();
+        let heard = [
+            Heard::Ping(b"?".to_vec()),
+            Heard::Pong,
+            Heard::Text("hello".into()),
+            Heard::Binary(b"ab".to_vec()),
+        ];
+        assert_eq!(hear_all(&bytes, &[]), (heard.to_vec(), None));
+        assert_eq!(hear_all(&bytes, &[1]), (heard.to_vec(), None));
+    }
+
+    #[test]
+    fn each_breach_has_its_name() {
+        let long = |first: u8, length: u64| [&[first, 0xff][..], &length.to_be_bytes(), &MASK].concat();
+        for (bytes, why) in [
+            (masked(0xc1, b"x"), FrameError::ReservedBit),
+            (masked(0xa1, b"x"), FrameError::ReservedBit),
+            (masked(0x91, b"x"), FrameError::ReservedBit),
+            (masked(0xc8, b""), FrameError::ReservedBit),
+            (masked(0x83, b""), FrameError::Opcode),
+            (masked(0x87, b""), FrameError::Opcode),
+            (masked(0x8b, b""), FrameError::Opcode),
+            (masked(0x8f, b""), FrameError::Opcode),
+            (text(b"x"), FrameError::Unmasked),
+            (ping().to_vec(), FrameError::Unmasked),
+            ([&[0x81, 0xfe, 0, 125][..], &MASK].concat(), FrameError::Length),
+            (long(0x81, 125), FrameError::Length),
+            (long(0x81, 65_535), FrameError::Length),
+            (long(0x81, 1 << 63), FrameError::Length),
+            (long(0x82, u64::MAX), FrameError::Length),
+            (masked(0x09, b""), FrameError::FragmentedControl),
+            (masked(0x08, b""), FrameError::FragmentedControl),
+            (vec![0x89, 0xfe, 0, 126], FrameError::LongControl),
+            (vec![0x88, 0xff], FrameError::LongControl),
+            (masked(0x80, b"x"), FrameError::Continuation),
+            (masked(0x00, b"x"), FrameError::Continuation),
+            ([masked(0x01, b"x"), masked(0x81, b"y")].concat(), FrameError::Continuation),
+            ([masked(0x02, b"x"), masked(0x02, b"y")].concat(), FrameError::Continuation),
+            (masked(0x88, b"\x03"), FrameError::CloseCode),
+            (masked(0x88, b"\x03\xe8\xff"), FrameError::NotUtf8),
+            (masked(0x81, b"\xff"), FrameError::NotUtf8),
+            (masked(0x81, b"caf\xc3"), FrameError::NotUtf8),
+            (masked(0x81, b"\xed\xa0\x80"), FrameError::NotUtf8),
+            // No continuation can mend these, so none is waited for.
+            (masked(0x01, b"\xc3("), FrameError::NotUtf8),
+            ([masked(0x01, b"\xf0\x9f"), masked(0x00, b"\x98x")].concat(), FrameError::NotUtf8),
+            ([masked(0x01, b"\xe2\x82"), masked(0x80, b"")].concat(), FrameError::NotUtf8),
+        ] {
+            assert_eq!(hear_one(&bytes), Err(WireError::Frame(why)), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn close_codes_are_those_that_may_be_sent() {
+        for code in 0..=5100u16 {
+            let may = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+            let heard = hear_one(&masked(0x88, &code.to_be_bytes()));
+            let expected =
+                if may { Ok(Some(Heard::Close(Some(code)))) } else { Err(FrameError::CloseCode.into()) };
+            assert_eq!(heard, expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_character_may_be_cut_by_a_fragment() {
+        let bytes = "é😀".as_bytes();
+        for cut in 0..=bytes.len() {
+            for next in cut..=bytes.len() {
+                let (first, second, third) = (&bytes[..cut], &bytes[cut..next], &bytes[next..]);
+                let frames = [masked(0x01, first), masked(0x00, second), masked(0x80, third)].concat();
+                assert_eq!(hear_one(&frames), Ok(Some(Heard::Text("é😀".into()))));
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_has_a_size_over_all_its_fragments() {
+        let (fits, over) = ("x".repeat(MAX), WireError::MessageTooLarge(MAX));
+        assert_eq!(hear_one(&masked(0x81, fits.as_bytes())), Ok(Some(Heard::Text(fits.clone()))));
+        // Judged by the header, before any of the payload is there.
+        let header = &masked(0x81, "x".repeat(MAX + 1).as_bytes())[..4];
+        assert_eq!(hear_one(header), Err(over.clone()));
+        assert_eq!(
+            hear_one(&[0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            Err(over.clone())
+        );
+        let halves = [masked(0x01, &[b'x'; MAX / 2]), masked(0x80, &[b'x'; MAX / 2])].concat();
+        assert_eq!(hear_one(&halves), Ok(Some(Heard::Text(fits))));
+        let more = [masked(0x01, &[b'x'; MAX / 2]), masked(0x80, &[b'x'; MAX / 2 + 1])].concat();
+        assert_eq!(hear_one(&more), Err(over));
+        // A control frame between them does not count.
+        let ping = [masked(0x01, &[b'x'; MAX]), masked(0x89, b"?"), masked(0x80, b"")].concat();
+        assert_eq!(hear_all(&ping, &[]).0.len(), 2);
+    }
+
+    #[test]
+    fn a_reader_with_nothing_pending_is_one_pointer() {
+        assert_eq!(size_of::<FrameReader>(), size_of::<usize>());
+        let mut reader = FrameReader::default();
+        for bytes in [masked(0x81, b"hello"), masked(0x89, b"?")] {
+            for cut in 0..bytes.len() {
+                let mut bytes = bytes.clone();
+                let (first, second) = bytes.split_at_mut(cut);
+                assert_eq!(reader.read(first, MAX), Ok(Progress::NeedMore));
+                assert_eq!(reader.partial.is_none(), cut == 0);
+                assert!(matches!(reader.read(second, MAX), Ok(Progress::Done { .. })));
+                assert!(reader.partial.is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn memory_grows_with_what_arrived() {
+        let mut reader = FrameReader::default();
+        let mut header = [0x82, 0xff, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5];
+        assert_eq!(reader.read(&mut header, usize::MAX), Ok(Progress::NeedMore));
+        let message = reader.partial.unwrap().message.unwrap();
+        assert!(message.bytes.len() == 1 && message.bytes.capacity() < 100);
+    }
+
+    #[test]
+    fn what_we_send_is_short_and_whole() {
+        assert_eq!(text(b"hi"), b"\x81\x02hi");
+        assert_eq!(binary(b"hi"), b"\x82\x02hi");
+        assert_eq!(ping(), &b"\x89\0"[..]);
+        assert_eq!(pong(b"hi"), b"\x8a\x02hi");
+        assert_eq!(close(1000, ""), b"\x88\x02\x03\xe8");
+        assert_eq!(close(4401, "key"), b"\x88\x05\x11\x31key");
+        assert_eq!(text(&[b'x'; 126])[..4], [0x81, 126, 0, 126]);
+        assert_eq!(text(&[b'x'; 65_536])[..10], [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn a_reason_is_cut_between_characters() {
+        for (reason, len) in [("x".repeat(123), 123), ("x".repeat(124), 123), ("é".repeat(70), 122)] {
+            let frame = close(1011, &reason);
+            assert_eq!(usize::from(frame[1]), len + 2);
+            assert_eq!(std::str::from_utf8(&frame[4..]), Ok(&reason[..len]));
+        }
+    }
+
+    /// A socket in memory: reads what is given, keeps what is written.
+    struct Loop(Cursor<Vec<u8>>, Vec<u8>);
+
+    impl Read for Loop {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.0.read(buffer)
+        }
+    }
+
+    impl Write for Loop {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_independent_client_is_understood(
+            messages in prop::collection::vec((any::<bool>(), "[a-zé😀]{0,300}"), 0..6),
+            pieces in prop::collection::vec(1usize..400, 1..4),
+        ) {
+            let stream = Loop(Cursor::default(), Vec::new());
+            let mut client = WebSocket::from_raw_socket(stream, Role::Client, None);
+            let mut said = Vec::new();
+            for (is_text, message) in messages.into_iter().filter(|(_, message)| message.len() <= MAX) {
+                if is_text {
+                    client.send(tungstenite::Message::text(message.clone())).unwrap();
+                    said.push(Heard::Text(message));
+                } else {
+                    client.send(tungstenite::Message::binary(message.clone().into_bytes())).unwrap();
+                    said.push(Heard::Binary(message.into_bytes()));
+                }
+            }
+            client.close(None).unwrap();
+            client.flush().unwrap();
+            said.push(Heard::Close(None));
+            prop_assert_eq!(hear_all(&client.get_ref().1, &pieces), (said, None));
+        }
+
+        #[test]
+        fn an_independent_client_understands(message in "[a-zé]{0,200}", length in 0usize..70_000) {
+            let long = "x".repeat(length);
+            let sent = [text(message.as_bytes()), text(long.as_bytes()), close(4401, &message)].concat();
+            let stream = Loop(Cursor::new(sent), Vec::new());
+            let mut client = WebSocket::from_raw_socket(stream, Role::Client, None);
+            prop_assert_eq!(client.read().unwrap(), tungstenite::Message::text(message));
+            prop_assert_eq!(client.read().unwrap(), tungstenite::Message::text(long));
+            let tungstenite::Message::Close(Some(close)) = client.read().unwrap() else { panic!("no close") };
+            prop_assert_eq!(u16::from(close.code), 4401);
+        }
+
+        #[test]
+        fn cuts_make_no_difference(
+            frames in prop::collection::vec(
+                (prop::sample::select(vec![0x00u8, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8a, 0xc1]),
+                 prop::collection::vec(prop::sample::select(vec![b'a', 0xc3, 0xa9, 0x03, 0xe8]), 0..140)),
+                0..8,
+            ),
+            pieces in prop::collection::vec(1usize..200, 1..5),
+        ) {
+            let bytes: Vec<u8> = frames.iter().flat_map(|(first, payload)| masked(*first, payload)).collect();
+            let at_once = hear_all(&bytes, &[]);
+            prop_assert_eq!(hear_all(&bytes, &pieces), at_once.clone());
+            prop_assert_eq!(hear_all(&bytes, &[1]), at_once);
+        }
+
+        #[test]
+        fn nothing_panics(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            prop_assert_eq!(hear_all(&bytes, &[]), hear_all(&bytes, &[3]));
+        }
+    }
+}

@@ -27,8 +27,12 @@ pub struct Command {
 /// [`WireError::BadMessage`] for what is no such object; [`WireError::BadKey`] for what is no pattern;
 /// [`WireError::TooManyPatterns`] for an array of more than `patterns_max`.
 pub fn parse(text: &str, patterns_max: usize) -> Result<Command, WireError> {
-    let members: Members<'_> = serde_json::from_str(text)
-        .map_err(|_| WireError::BadMessage("the message is no JSON object with arrays of keys"))?;
+    const NO_OBJECT: WireError = WireError::BadMessage("the message is no JSON object with arrays of keys");
+    // Derived code would take an array for the object, too.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(NO_OBJECT);
+    }
+    let members: Members<'_> = serde_json::from_str(text).map_err(|_| NO_OBJECT)?;
     if members.subscribe.is_none() && members.unsubscribe.is_none() {
         return Err(WireError::BadMessage("the message has neither `subscribe` nor `unsubscribe`"));
     }
@@ -68,4 +72,90 @@ fn patterns(texts: Option<Vec<Cow<'_, str>>>, patterns_max: usize) -> Result<Vec
         return Err(WireError::TooManyPatterns(patterns_max));
     }
     texts.iter().map(|text| Pattern::parse(text.as_bytes()).map_err(WireError::BadKey)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::KeyError;
+
+    fn patterns_of(texts: &[&str]) -> Vec<Pattern> {
+        texts.iter().map(|text| Pattern::parse(text.as_bytes()).unwrap()).collect()
+    }
+
+    fn read(text: &str) -> Result<(Vec<String>, Vec<String>), WireError> {
+        let texts = |patterns: Vec<Pattern>| patterns.iter().map(Pattern::to_string).collect();
+        parse(text, 3).map(|command| (texts(command.subscribe), texts(command.unsubscribe)))
+    }
+
+    #[test]
+    fn commands_name_patterns() {
+        for (text, subscribe, unsubscribe) in [
+            (r#"{"subscribe":["c"]}"#, vec!["c"], vec![]),
+            (r#"{"unsubscribe":["a"]}"#, vec![], vec!["a"]),
+            (
+                r#" {"unsubscribe":["a","*"],"x":[{}],"subscribe":["device-*","b","b"]} "#,
+                vec!["device-*", "b", "b"],
+                vec!["a", "*"],
+            ),
+            (r#"{"subscribe":[]}"#, vec![], vec![]),
+            (r#"{"sub\u0073cribe":["\u0061"]}"#, vec!["a"], vec![]),
+        ] {
+            let expected = (
+                subscribe.iter().map(|t| t.to_string()).collect(),
+                unsubscribe.iter().map(|t| t.to_string()).collect(),
+            );
+            assert_eq!(read(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_command_says_so() {
+        for text in [
+            "",
+            " ",
+            "hello",
+            "7",
+            "[]",
+            "{}",
+            r#"{"x":1}"#,
+            r#"{"subscribe":"a"}"#,
+            r#"{"subscribe":[1]}"#,
+            r#"{"subscribe":{}}"#,
+            r#"{"subscribe":null}"#,
+            r#"{"subscribe":["a"]"#,
+            r#"{"subscribe":["a"]} x"#,
+            r#"{"subscribe":["a"],"subscribe":["b"]}"#,
+            r#"["subscribe"]"#,
+            r#"[["a"],["b"]]"#,
+            r#"{"subscribe":["\ud800"]}"#,
+        ] {
+            assert!(matches!(read(text), Err(WireError::BadMessage(_))), "{text}: {:?}", read(text));
+        }
+    }
+
+    #[test]
+    fn a_command_is_whole_or_refused() {
+        assert_eq!(read(r#"{"subscribe":["a","b/c"]}"#), Err(WireError::BadKey(KeyError::Character)));
+        assert_eq!(
+            read(r#"{"subscribe":["a"],"unsubscribe":[""]}"#),
+            Err(WireError::BadKey(KeyError::Empty))
+        );
+        assert_eq!(read(r#"{"subscribe":["a","b","c","d"]}"#), Err(WireError::TooManyPatterns(3)));
+        assert_eq!(read(r#"{"unsubscribe":["","","",""]}"#), Err(WireError::TooManyPatterns(3)));
+        let deep = format!("{{\"x\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(matches!(read(&deep), Err(WireError::BadMessage(_))));
+    }
+
+    #[test]
+    fn synced_names_its_epoch_and_its_keys() {
+        let epoch = Epoch::from_bits(0);
+        let text = |keys: Option<&[Pattern]>| String::from_utf8(synced(&epoch, keys)).unwrap();
+        assert_eq!(text(None), r#"{"synced":true,"epoch":"000000000000"}"#);
+        assert_eq!(text(Some(&[])), r#"{"synced":true,"epoch":"000000000000","keys":[]}"#);
+        assert_eq!(
+            text(Some(&patterns_of(&["a", "device-*"]))),
+            r#"{"synced":true,"epoch":"000000000000","keys":["a","device-*"]}"#
+        );
+    }
 }

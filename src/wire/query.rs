@@ -51,3 +51,64 @@ fn check_percent(bytes: &[u8]) -> Result<(), Malformed> {
     };
     if memchr::memchr_iter(b'%', bytes).all(followed) { Ok(()) } else { Err(Malformed::PercentEncoding) }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BAD: Result<(), WireError> = Err(WireError::Malformed(Malformed::PercentEncoding));
+
+    fn all(query: &str) -> Result<Vec<(String, String)>, WireError> {
+        pairs(query).map(|pair| pair.map(|(name, value)| (name.into(), value.into()))).collect()
+    }
+
+    #[test]
+    fn paths_are_decoded_once() {
+        assert_eq!(decode_path("/a%2Fb%00%c3%A9").unwrap().as_ref(), b"/a/b\0\xc3\xa9");
+        assert_eq!(decode_path("/%252F+").unwrap().as_ref(), b"/%2F+");
+        assert!(matches!(decode_path("/plain").unwrap(), Cow::Borrowed(_)));
+        for bad in ["%", "/a%", "/a%2", "/a%2g", "/a%g2", "%%20", "/%+1", "%é"] {
+            assert_eq!(decode_path(bad).map(drop), BAD, "{bad}");
+        }
+    }
+
+    #[test]
+    fn pairs_are_as_a_form_has_them() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(all(""), Ok(vec![]));
+        assert_eq!(
+            all("keys=a%2Cb,c&wait&&x==%3D&=v&a+b=%2B+%C3%A9&x=2").unwrap(),
+            [
+                pair("keys", "a,b,c"),
+                pair("wait", ""),
+                pair("x", "=="),
+                pair("", "v"),
+                pair("a b", "+ é"),
+                pair("x", "2"),
+            ]
+        );
+        for bad in ["a=%", "%zz=a", "a=%ff", "a=%c3", "a=b&c=%C3%28"] {
+            assert_eq!(all(bad).map(drop), BAD, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_comes_back(name in any::<String>(), value in any::<String>()) {
+            use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+            let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let query = format!("{}={}", encode(&name), encode(&value));
+            let path = encode(&value);
+            prop_assert_eq!(decode_path(&path).unwrap().into_owned(), value.as_bytes());
+            prop_assert_eq!(all(&query).unwrap(), vec![(name, value)]);
+        }
+
+        #[test]
+        fn nothing_panics(text in any::<String>()) {
+            let _ = decode_path(&text);
+            let _ = all(&text);
+        }
+    }
+}

@@ -6,7 +6,7 @@
 //!
 //! Read first: `json.rs`, `frame.rs`.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::error::WireError;
 use super::{frame, json};
@@ -75,9 +75,19 @@ impl Draft {
         self.buffer[frame_at..json_at].copy_from_slice(&header[..header_len]);
 
         let kept = self.buffer.capacity();
-        let frame = Bytes::from(self.buffer).slice(frame_at..);
-        let data = header_len + prefix.len..frame.len() - 1;
-        Record::over(frame, header_len, data, rev, updated_at_ms, kept, false)
+        let mut frame = Bytes::from(self.buffer);
+        // Not `slice`: that would count references of a buffer which nobody shares yet.
+        frame.advance(frame_at);
+        Record {
+            rev,
+            updated_at_ms,
+            data_end: frame.len() - 1,
+            kept,
+            data_at: (header_len + prefix.len) as u16,
+            header_len: header_len as u8,
+            deleted: false,
+            frame,
+        }
     }
 }
 
@@ -88,12 +98,18 @@ pub struct Record {
     frame: Bytes,
     rev: Rev,
     updated_at_ms: u64,
+    /// Where the data ends in `frame`.
     data_end: usize,
+    /// Bytes of the whole buffer, room in front included.
     kept: usize,
+    /// Where the data begins in `frame`; header, key and numbers always fit.
     data_at: u16,
+    /// Where the record begins in `frame`.
     header_len: u8,
     deleted: bool,
 }
+
+const _: () = assert!(HEADER_BYTES_MAX + PREFIX_BYTES_MAX + KEY_BYTES_MAX <= u16::MAX as usize);
 
 impl Record {
     /// The record that says the key's state was deleted.
@@ -119,29 +135,15 @@ impl Record {
         let header_len = frame::header(prefix.len + NO_DATA.len() + end.len(), &mut header);
         let frame = [&header[..header_len], prefix.bytes(), NO_DATA, end].concat();
         let data_at = header_len + prefix.len;
-        let kept = frame.len();
-        let data = data_at..data_at + NO_DATA.len();
-        Record::over(Bytes::from(frame), header_len, data, rev, updated_at_ms, kept, end == DELETED)
-    }
-
-    fn over(
-        frame: Bytes,
-        header_len: usize,
-        data: std::ops::Range<usize>,
-        rev: Rev,
-        updated_at_ms: u64,
-        kept: usize,
-        deleted: bool,
-    ) -> Record {
         Record {
-            frame,
             rev,
             updated_at_ms,
-            data_end: data.end,
-            kept,
-            data_at: data.start as u16,
+            data_end: data_at + NO_DATA.len(),
+            kept: frame.capacity(),
+            data_at: data_at as u16,
             header_len: header_len as u8,
-            deleted,
+            deleted: end == DELETED,
+            frame: Bytes::from(frame),
         }
     }
 
@@ -223,5 +225,144 @@ impl Prefix {
 
     fn bytes(&self) -> &[u8] {
         &self.buffer[..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::json::tests::any_json;
+
+    fn key(text: &str) -> Key {
+        Key::parse(text.as_bytes()).unwrap()
+    }
+
+    fn record(raw: &str, rev: u64) -> Record {
+        let key = key("dashboard-main");
+        Draft::new(&key, raw.as_bytes(), &Limits::default()).unwrap().seal(&key, Rev(rev), 1_782_000_000_123)
+    }
+
+    fn text(bytes: &[u8]) -> &str {
+        std::str::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_state_is_encoded_as_the_contract_has_it() {
+        let record = record("{ \"orders\" : 42.0 }", 7);
+        let json = r#"{"key":"dashboard-main","rev":7,"updatedAt":1782000000123,"data":{"orders":42.0}}"#;
+        assert_eq!(text(&record.json()), json);
+        assert_eq!(
+            (record.json_len(), record.rev(), record.updated_at_ms()),
+            (json.len(), Rev(7), 1_782_000_000_123)
+        );
+        assert_eq!(text(record.data()), r#"{"orders":42.0}"#);
+        assert!(!record.is_deleted());
+    }
+
+    #[test]
+    fn what_is_not_there_is_encoded_too() {
+        let key = key("k");
+        let deletion = Record::deletion(&key, Rev(8), 5);
+        assert_eq!(text(&deletion.json()), r#"{"key":"k","rev":8,"updatedAt":5,"data":null,"deleted":true}"#);
+        let forgotten = Record::forgotten(&key, Rev(9));
+        assert_eq!(
+            text(&forgotten.json()),
+            r#"{"key":"k","rev":9,"updatedAt":0,"data":null,"deleted":true}"#
+        );
+        let absent = Record::absent(&key);
+        assert_eq!(text(&absent.json()), r#"{"key":"k","rev":0,"updatedAt":0,"data":null}"#);
+        assert!(deletion.is_deleted() && forgotten.is_deleted() && !absent.is_deleted());
+        for record in [deletion, forgotten, absent] {
+            assert_eq!(record.data(), b"null");
+            assert_eq!(record.bytes_kept(), record.frame().len());
+            assert!(record.frame().ends_with(&record.json()));
+        }
+    }
+
+    #[test]
+    fn the_frame_is_one_text_frame_of_any_length() {
+        let others = record("\"\"", 7).json_len();
+        for len in [others, 125, 126, 127, 65_535, 65_536, 65_537] {
+            let record = record(&format!("\"{}\"", "x".repeat(len - others)), 7);
+            assert_eq!(record.json_len(), len);
+            assert_eq!(record.frame(), frame::text(&record.json()), "{len}");
+        }
+    }
+
+    #[test]
+    fn all_who_send_it_share_its_bytes() {
+        let record = record("[1]", 7);
+        let (frame, json) = (record.clone().frame(), record.json());
+        assert_eq!(frame.as_ptr(), record.frame().as_ptr());
+        assert_eq!(json.as_ptr_range().end, frame.as_ptr_range().end);
+        assert!(record.bytes_kept() >= frame.len() && record.bytes_kept() < frame.len() + 100);
+    }
+
+    #[test]
+    fn the_longest_of_everything_fits() {
+        let key = key(&"k".repeat(KEY_BYTES_MAX));
+        let draft = Draft::new(&key, b"null", &Limits::default()).unwrap();
+        let record = draft.seal(&key, Rev(u64::MAX), u64::MAX);
+        let value: serde_json::Value = serde_json::from_slice(&record.json()).unwrap();
+        assert_eq!((value["rev"].as_u64(), value["updatedAt"].as_u64()), (Some(u64::MAX), Some(u64::MAX)));
+        assert_eq!(Record::deletion(&key, Rev(u64::MAX), u64::MAX).data(), b"null");
+    }
+
+    #[test]
+    fn white_space_takes_no_memory() {
+        let record = record(&format!("[{}]", " ".repeat(100_000)), 7);
+        assert_eq!(record.data(), b"[]");
+        assert!(record.bytes_kept() < 300, "{}", record.bytes_kept());
+    }
+
+    #[test]
+    fn limits_are_judged_on_what_is_kept() {
+        let (key, limits) = (key("k"), Limits { state_bytes_max: 10, nesting_max: 2, ..Limits::default() });
+        let draft = |raw: &str| Draft::new(&key, raw.as_bytes(), &limits).map(|draft| draft.data().to_vec());
+        assert_eq!(draft("\"12345678\"   "), Ok(b"\"12345678\"".to_vec()));
+        assert_eq!(draft("\"123456789\""), Err(WireError::StateTooLarge(10)));
+        assert_eq!(draft("[[],[]]"), Ok(b"[[],[]]".to_vec()));
+        assert_eq!(draft("[[[]]]"), Err(WireError::TooDeep(2)));
+    }
+
+    #[test]
+    fn a_listing_can_leave_the_data_out() {
+        let mut out = b"[".to_vec();
+        record("{\"a\":1}", 7).write_without_data(&key("dashboard-main"), &mut out);
+        assert_eq!(text(&out), r#"[{"key":"dashboard-main","rev":7,"updatedAt":1782000000123}"#);
+    }
+
+    #[test]
+    fn drafts_and_records_cross_cores() {
+        fn crosses<T: Send + 'static>() {}
+        crosses::<Draft>();
+        crosses::<Record>();
+        assert!(size_of::<Record>() <= 72);
+    }
+
+    proptest! {
+        #[test]
+        fn every_state_is_read_back(
+            value in any_json(),
+            name in "[a-z][A-Za-z0-9._~:-]{0,127}",
+            rev in any::<u64>(),
+            at in any::<u64>(),
+        ) {
+            prop_assume!(name != "stream");
+            let key = key(&name);
+            let raw = serde_json::to_string_pretty(&value).unwrap();
+            let draft = Draft::new(&key, raw.as_bytes(), &Limits::default()).unwrap();
+            prop_assert_eq!(text(draft.data()), value.to_string());
+            let record = draft.seal(&key, Rev(rev), at);
+            let json = record.json();
+            prop_assert_eq!(
+                text(&json),
+                format!(r#"{{"key":"{name}","rev":{rev},"updatedAt":{at},"data":{value}}}"#)
+            );
+            prop_assert_eq!(text(record.data()), value.to_string());
+            prop_assert_eq!(record.frame(), frame::text(&record.json()));
+        }
     }
 }

@@ -191,9 +191,10 @@ impl WireError {
             WireError::HeadTimeout(_) | WireError::BodyTimeout(_) => "send it again, in one go",
             WireError::BodyTooLarge(_) | WireError::StateTooLarge(_) => "split the state over several keys",
             WireError::TooDeep(_) => "flatten it",
-            WireError::NoBody | WireError::NoData(_) => r#"send {"data":…}"#,
+            WireError::NoBody => r#"send {"data":…}, or with PATCH the patch itself"#,
+            WireError::NoData(_) => r#"send {"data":…}"#,
             WireError::NotUtf8(_) => "JSON always travels as UTF-8",
-            WireError::BadJson(_) => r#"send {"data":…} with valid JSON in it"#,
+            WireError::BadJson(_) => "send valid JSON",
             WireError::BadCondition(_) => r#"write each as "<epoch>.<rev>" with its quotes, or a single *"#,
             WireError::Unauthorized => "send Authorization: Bearer <key>",
             WireError::Forbidden(_) => "use a key whose grant covers it",
@@ -271,5 +272,100 @@ impl fmt::Display for FrameError {
             FrameError::CloseCode => "the close code may not be sent",
             FrameError::NotUtf8 => "the text is not UTF-8",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::KeyError;
+    use crate::wire::response::reason;
+
+    /// One of each, with status, close code and whether it closes, as `error.rs` promises.
+    #[rustfmt::skip]
+    fn each() -> Vec<(WireError, u16, bool)> {
+        vec![
+            (WireError::Malformed(Malformed::LineEnding), 400, true),
+            (WireError::Malformed(Malformed::PercentEncoding), 400, false),
+            (WireError::Version, 505, true),
+            (WireError::TransferCoding, 501, true),
+            (WireError::Expectation, 417, false),
+            (WireError::HeadTooLarge(4711), 431, true),
+            (WireError::TooManyFields(4711), 431, true),
+            (WireError::HeadTimeout(4711), 408, true),
+            (WireError::BodyTimeout(4711), 408, true),
+            (WireError::BodyTooLarge(4711), 413, true),
+            (WireError::StateTooLarge(4711), 413, false),
+            (WireError::TooDeep(4711), 413, false),
+            (WireError::NoBody, 400, false),
+            (WireError::NotUtf8(4711), 400, false),
+            (WireError::BadJson("expected `\"` at line 1 column 2".into()), 400, false),
+            (WireError::NoData("no \"data\""), 400, false),
+            (WireError::BadKey(KeyError::TooLong), 400, false),
+            (WireError::BadQuery("wait", "a number of seconds"), 400, false),
+            (WireError::BadCondition("If-Match"), 400, false),
+            (WireError::Unauthorized, 401, false),
+            (WireError::Forbidden("read device-*".into()), 403, false),
+            (WireError::OriginRefused, 403, false),
+            (WireError::NotFound, 404, false),
+            (WireError::NoState, 404, false),
+            (WireError::MethodNotAllowed("GET, HEAD"), 405, false),
+            (WireError::NotAcceptable, 406, false),
+            (WireError::PreconditionFailed, 412, false),
+            (WireError::PatchType, 415, false),
+            (WireError::BadUpgrade(BadUpgrade::Key), 400, false),
+            (WireError::BadUpgrade(BadUpgrade::Version), 426, false),
+            (WireError::BadUpgrade(BadUpgrade::Body), 400, true),
+            (WireError::TooManyPatterns(4711), 413, false),
+            (WireError::KeysFull(4711), 507, false),
+            (WireError::StateMemoryFull(4711), 507, false),
+            (WireError::TooManyConnections(4711), 503, true),
+            (WireError::Draining, 503, false),
+            (WireError::Frame(FrameError::Opcode), 400, true),
+            (WireError::MessageTooLarge(4711), 413, true),
+            (WireError::BadMessage("not a command"), 400, false),
+        ]
+    }
+
+    #[test]
+    fn every_error_has_its_answer() {
+        for (error, status, closes) in each() {
+            assert_eq!((error.status(), error.closes()), (status, closes), "{error:?}");
+            assert!(!reason(status).is_empty(), "{status}");
+            assert!(
+                error.code().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'8')
+            );
+            let json: serde_json::Value = serde_json::from_slice(&error.to_json()).unwrap();
+            assert_eq!(
+                (json["error"].as_str(), json["message"].as_str()),
+                (Some(error.code()), Some(&*error.to_string()))
+            );
+            assert!(error.to_string().len() > 20, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_named() {
+        for (error, _, _) in each().into_iter().filter(|(error, _, _)| format!("{error:?}").contains("4711"))
+        {
+            assert!(error.to_string().contains("4711"), "{error}");
+        }
+        assert!(WireError::BadKey(KeyError::TooLong).to_string().contains("128"));
+        assert!(WireError::Forbidden("read device-*".into()).to_string().contains("read device-*"));
+        assert!(WireError::MethodNotAllowed("GET, HEAD").to_string().contains("GET, HEAD"));
+    }
+
+    #[test]
+    fn a_socket_closes_with_the_rfcs_codes() {
+        assert_eq!(WireError::Frame(FrameError::Unmasked).close_code(), 1002);
+        assert_eq!(WireError::Frame(FrameError::NotUtf8).close_code(), 1007);
+        assert_eq!(WireError::MessageTooLarge(1).close_code(), 1009);
+        assert_eq!(WireError::Unauthorized.close_code(), 1008);
+    }
+
+    #[test]
+    fn only_405_says_what_is_allowed() {
+        assert_eq!(WireError::MethodNotAllowed("GET, HEAD").allow(), Some("GET, HEAD"));
+        assert_eq!(WireError::NotFound.allow(), None);
     }
 }

@@ -7,6 +7,7 @@
 use crate::ids::{Epoch, Rev};
 
 /// Writes one head at the end of a buffer.
+#[must_use = "a head without its blank line runs into what follows"]
 pub struct ResponseWriter<'a> {
     out: &'a mut Vec<u8>,
 }
@@ -128,4 +129,59 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
     let day_of_month = day - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     (era * 400 + year + u64::from(month <= 2), month, day_of_month)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(unix_ms: u64) -> String {
+        String::from_utf8(http_date(unix_ms).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_head_is_lines_and_a_blank_one() {
+        let mut out = b"before".to_vec();
+        ResponseWriter::begin(&mut out, 201)
+            .field("Content-Type", "application/json")
+            .number("Content-Length", u64::MAX)
+            .etag(&Epoch::from_bits(0), Rev(7))
+            .end();
+        assert_eq!(
+            std::str::from_utf8(&out).unwrap(),
+            "beforeHTTP/1.1 201 Created\r\nContent-Type: application/json\r\n\
+             Content-Length: 18446744073709551615\r\nETag: \"000000000000.7\"\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        // The values are what `date -u -d @<seconds>` prints.
+        for (seconds, text) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (951_782_399, "Mon, 28 Feb 2000 23:59:59 GMT"),
+            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            (951_868_800, "Wed, 01 Mar 2000 00:00:00 GMT"),
+            (1_782_000_000, "Sun, 21 Jun 2026 00:00:00 GMT"),
+            (1_735_689_599, "Tue, 31 Dec 2024 23:59:59 GMT"),
+            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+            (253_402_300_799, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ] {
+            assert_eq!(date(seconds * 1000 + 999), text);
+        }
+        assert_eq!(date(u64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
+    }
+
+    #[test]
+    fn days_follow_one_another() {
+        let day = |days: u64| civil_from_days(days);
+        for days in 1..=200_000 {
+            let ((year, month, before), after) = (day(days - 1), day(days));
+            let next = [(year, month, before + 1), (year, month + 1, 1), (year + 1, 1, 1)];
+            assert!(next.contains(&after) && after.2 <= 31 && after.1 <= 12, "{after:?}");
+            assert!(after.2 > 1 || before >= 28, "{after:?}");
+        }
+        assert_eq!(day(200_000), (2517, 8, 1));
+    }
 }

@@ -26,7 +26,6 @@ use super::failure::Failure;
 use super::{logging, output, provision};
 use crate::access::{Grant, KeyEntry, Secret};
 use crate::access_file::{add_key, make_private_dir};
-use crate::machine;
 use crate::operator_error::OperatorError;
 use crate::runtime::{self, Broker};
 use crate::settings::{self, LogSettings, Settings, units};
@@ -80,7 +79,6 @@ struct TemporaryDir(PathBuf);
 /// What is wrong with the flags or the machine.
 pub fn run(args: DemoArgs) -> Result<(), Failure> {
     logging::start(&LogSettings { level: "warn".to_owned(), ..LogSettings::default() })?;
-    machine::raise_descriptors();
     let (directory, secret) = (TemporaryDir::new()?, provision::new_secret()?);
     let broker = start(&args, &directory, &secret)?;
     let url = provision::reachable_url(broker.address());

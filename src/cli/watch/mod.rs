@@ -76,7 +76,7 @@ pub struct WatchArgs {
 }
 
 /// Everything about one `lux watch`.
-struct Watcher {
+struct Watch {
     broker: BrokerUrl,
     key: Option<Secret>,
     patterns: Vec<Pattern>,
@@ -104,11 +104,11 @@ enum Ended {
 /// # Errors
 /// The broker said no; with `--once`, also that it cannot be reached.
 pub fn run(args: WatchArgs) -> Result<(), Failure> {
-    Watcher::new(args)?.watch()
+    Watch::new(args)?.watch()
 }
 
-impl Watcher {
-    fn new(args: WatchArgs) -> Result<Watcher, Failure> {
+impl Watch {
+    fn new(args: WatchArgs) -> Result<Watch, Failure> {
         let key = args.broker.api_key()?;
         let broker = args.broker.broker;
         let session = Session::new(&args.patterns);
@@ -120,7 +120,7 @@ impl Watcher {
             Display::Plain(Plain { only_data: args.data })
         };
         let (once, changes_left) = (args.once, args.count);
-        Ok(Watcher { broker, key, patterns: args.patterns, once, changes_left, session, display })
+        Ok(Watch { broker, key, patterns: args.patterns, once, changes_left, session, display })
     }
 
     fn watch(mut self) -> Result<(), Failure> {

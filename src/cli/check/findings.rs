@@ -141,15 +141,15 @@ fn port_finding(settings: &Settings, machine: &Machine) -> Finding {
 fn descriptors_finding(settings: &Settings, bounds: Bounds) -> Finding {
     let cores = settings.cores as u64;
     let wanted = settings.limits.connections_max as u64 * cores;
-    let room = bounds.hard.saturating_sub(DESCRIPTORS_PER_CORE * cores);
-    if room >= wanted {
-        return ok("descriptors", format!("room for {} connections", format_count(wanted)));
+    let space = bounds.hard.saturating_sub(DESCRIPTORS_PER_CORE * cores);
+    if space >= wanted {
+        return ok("descriptors", format!("space for {} connections", format_count(wanted)));
     }
-    let found = format!("room for {} of {} connections", format_count(room), format_count(wanted));
+    let found = format!("space for {} of {} connections", format_count(space), format_count(wanted));
     let remedy = format!(
         "raise `ulimit -Hn` or LimitNOFILE= to {}, or set --limit connections={}",
         wanted + DESCRIPTORS_PER_CORE * cores,
-        room / cores.max(1)
+        space / cores.max(1)
     );
     warn("descriptors", found, remedy)
 }

@@ -106,6 +106,8 @@ pub fn run(args: DemoArgs) -> Result<(), Failure> {
 
 fn end_after(span: Duration, stop: &Stop) {
     if !stop.wait(span) {
+        // The producers first, so that they hear no refusal.
+        stop.set();
         runtime::stop();
     }
 }

@@ -13,8 +13,9 @@ use crate::conn::route::{self, House, Plan, Write, WriteKind};
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::time::Now;
 use crate::wire::body::BodyReader;
+use crate::wire::framing::Framing;
 use crate::wire::record::Draft;
-use crate::wire::request::{self, Framing, Head};
+use crate::wire::request::{self, Head};
 use crate::wire::{Progress, WireError, json};
 
 /// The reading side of an HTTP connection.

@@ -61,7 +61,7 @@ const STOREYS: [(&str, &[&str]); 5] = [
 ];
 
 /// Words for which the field has another: viewer, producer, key, a set of keys that are owed.
-const OTHER_WORDS: [&str; 17] = [
+const OTHER_WORDS: [&str; 12] = [
     "subscriber",
     "subscribers",
     "publisher",
@@ -73,12 +73,7 @@ const OTHER_WORDS: [&str; 17] = [
     "pubsub",
     "client queue",
     "message queue",
-    "watcher",
-    "watchers",
-    "listeners",
-    "tenant",
-    "room",
-    "rooms",
+    "pub/sub",
 ];
 
 /// One exception: the file, what stands in the offending line, and why it may.

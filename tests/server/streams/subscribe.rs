@@ -38,7 +38,8 @@ fn a_subscription_gets_its_own_snapshot(broker: &Broker) {
     for key in &keys {
         broker.ask(put(key, "1")).expect(201);
     }
-    for mut viewer in viewers(broker, &format!("?keys={}", keys[0])) {
+    for _ in 0..8 {
+        let mut viewer = Viewer::open(broker, &format!("?keys={}", keys[0]));
         let (first, first_synced) = viewer.snapshot();
         assert_eq!(living(first), [keys[0].clone()]);
         viewer.say(&subscribe(&[&keys[2], &keys[3]]));
@@ -74,7 +75,8 @@ fn a_subscription_brings_the_changes(broker: &Broker) {
 fn subscribing_again_sends_the_record_again(broker: &Broker) {
     let key = fresh("again");
     let written = broker.ask(put(&key, "1")).expect(201);
-    for mut viewer in viewers(broker, &format!("?keys={key}")) {
+    for _ in 0..8 {
+        let mut viewer = Viewer::open(broker, &format!("?keys={key}"));
         viewer.snapshot();
         for _ in 0..3 {
             viewer.say(&subscribe(&[&key]));
@@ -88,7 +90,8 @@ fn subscribing_again_sends_the_record_again(broker: &Broker) {
 
 fn an_unsubscribed_key_is_silent(broker: &Broker) {
     let keys = fresh_keys("unsubscribe", 8);
-    for mut viewer in viewers(broker, &format!("?keys={}", keys.join(","))) {
+    for _ in 0..8 {
+        let mut viewer = Viewer::open(broker, &format!("?keys={}", keys.join(",")));
         viewer.snapshot();
         viewer.say(&unsubscribe(&[&keys[1], &keys[2]]));
         // The snapshot of the next command comes after the one before was obeyed.
@@ -109,7 +112,8 @@ fn both_in_one_message_unsubscribe_first(broker: &Broker) {
     let [stays, goes] = [fresh("both-stays"), fresh("both-goes")];
     broker.ask(put(&stays, "1")).expect(201);
     broker.ask(put(&goes, "1")).expect(201);
-    for mut viewer in viewers(broker, &format!("?keys={stays},{goes}")) {
+    for _ in 0..8 {
+        let mut viewer = Viewer::open(broker, &format!("?keys={stays},{goes}"));
         viewer.snapshot();
         viewer.say(&format!("{{\"subscribe\":[{stays:?}],\"unsubscribe\":[{stays:?},{goes:?}]}}"));
         let (records, synced) = viewer.snapshot();
@@ -125,7 +129,8 @@ fn both_in_one_message_unsubscribe_first(broker: &Broker) {
 fn all_or_nothing(broker: &Broker) {
     let [watched, good] = [fresh("nothing-watched"), fresh("nothing-good")];
     broker.ask(put(&good, "1")).expect(201);
-    for mut viewer in viewers(broker, &format!("?keys={watched}")) {
+    for _ in 0..8 {
+        let mut viewer = Viewer::open(broker, &format!("?keys={watched}"));
         viewer.snapshot();
         for text in [
             subscribe(&[&good, "no/key"]),
@@ -197,7 +202,8 @@ fn leaving_one_of_two_patterns_keeps_the_other(broker: &Broker) {
 
 fn a_stream_may_be_left_empty_and_filled_again(broker: &Broker) {
     let key = fresh("empty");
-    for mut viewer in viewers(broker, &format!("?keys={key}")) {
+    for _ in 0..8 {
+        let mut viewer = Viewer::open(broker, &format!("?keys={key}"));
         viewer.snapshot();
         for n in 0..5 {
             viewer.say(&unsubscribe(&[&key]));

@@ -143,9 +143,9 @@ fn descriptors_finding(settings: &Settings, bounds: Bounds) -> Finding {
     let wanted = settings.limits.connections_max as u64 * cores;
     let space = bounds.hard.saturating_sub(DESCRIPTORS_PER_CORE * cores);
     if space >= wanted {
-        return ok("descriptors", format!("space for {} connections", format_count(wanted)));
+        return ok("descriptors", format!("enough for {} connections", format_count(wanted)));
     }
-    let found = format!("space for {} of {} connections", format_count(space), format_count(wanted));
+    let found = format!("enough for {} of {} connections", format_count(space), format_count(wanted));
     let remedy = format!(
         "raise `ulimit -Hn` or LimitNOFILE= to {}, or set --limit connections={}",
         wanted + DESCRIPTORS_PER_CORE * cores,

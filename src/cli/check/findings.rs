@@ -302,7 +302,8 @@ mod tests {
 
     #[test]
     fn what_may_disappoint_is_said_with_the_number_that_would_not() {
-        let few = Machine { descriptors: Bounds { soft: 1024, hard: 20_064 }, ..machine() };
+        let hard = 20_000 + descriptors_reserved(2) as u64;
+        let few = Machine { descriptors: Bounds { soft: 1024, hard }, ..machine() };
         let finding = check(&settings(), &few, Ok(vec![]), "descriptors");
         assert!(finding.mark == Mark::Warn && finding.found.contains("20,000 of 200,000"), "{finding:?}");
         assert!(finding.remedy.as_deref().unwrap_or_default().contains("connections=10000"), "{finding:?}");

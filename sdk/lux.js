@@ -36,7 +36,7 @@ export class LuxConflict extends LuxError {
 /** Opens a session for one key. Nothing is asked of the broker before `load`, `save` or `patch`. */
 export const lux = (key, options = {}) => new Lux(key, options);
 
-/** What a page holds: listeners on one side, the session on the other. */
+/** What a page holds: listeners on one side, the session on the other. `lux.d.ts` tells what each method does. */
 class Lux {
   #session;
   #world;
@@ -360,6 +360,7 @@ export class Session {
     this.#world.request({ id, method: 'GET', headers });
   }
 
+  /** Without a revision to hold against it, `304` and `404` say something only of what was held when asking. */
   #readAnswered({ id, status, record, epoch, error }) {
     if (status === 401 || status === 403) return this.#refused(error);
     if (status === 200 && record) this.#learn(id, record, epoch);
@@ -372,6 +373,7 @@ export class Session {
     this.#settleLoads();
   }
 
+  /** The snapshot is complete, and only now is its epoch known: what it holds, or leaves out, counts. */
   #synced(epoch) {
     const { id, snapshot } = this.#stream;
     if (this.#isPast(id, epoch)) return this.#reopen();
@@ -386,6 +388,7 @@ export class Session {
     if (this.#retryInMs !== null) this.flush();
   }
 
+  /** One timer serves the stream: what its end means depends on the phase. */
   #streamTimer() {
     const { phase, id, kind, heard, pinged } = this.#stream;
     if (phase === 'waiting' || phase === 'refused') return this.#begin();
@@ -512,6 +515,7 @@ export class Session {
     this.#world.request({ id, method, headers, body, keepalive: this.#leaving });
   }
 
+  /** Acknowledged, worth another try, or given up. */
   #writeAnswered(write, answer) {
     const { id, status, record, epoch, error } = answer;
     if ((status === 200 || status === 201) && record) return this.#acknowledged(write, answer);
@@ -542,6 +546,7 @@ export class Session {
     this.#send();
   }
 
+  /** Keeps a write that may or may not have arrived. Sending it again is harmless: it says the same as before. */
   #writeFailed(write, error) {
     Object.assign(write, { flying: 0, tries: write.tries + 1 });
     this.#trouble = error;
@@ -714,6 +719,7 @@ class World {
     return typeof this.#apiKey === 'function';
   }
 
+  /** The API key. A function is asked once, and again after it failed or its answer was refused. */
   async #credentials() {
     const apiKey = this.#apiKey;
     const asked = (this.#secret ??= Promise.resolve(typeof apiKey === 'function' ? apiKey() : apiKey));
@@ -777,8 +783,9 @@ class Shelf {
   constructor(name, key, { storage, persist = true }) {
     this.#name = name;
     this.#key = key;
-    const found = attempt(() => storage ?? (globalThis.document ? globalThis.localStorage : null));
-    this.#storage = persist ? found : null;
+    // Naming `localStorage` throws where a browser forbids it, and Node's is not for this.
+    const ofPage = attempt(() => (globalThis.document ? globalThis.localStorage : null));
+    this.#storage = persist ? (storage === undefined ? ofPage : storage) : null;
   }
 
   read() {
@@ -789,7 +796,7 @@ class Shelf {
     return { epoch, rev, updatedAt, exists: !deleted, deleted, data, source: 'local' };
   }
 
-  /** Keeps a record for `write`; true if it is the first to wait for that. */
+  /** Keeps a record for `write`, which comes later and once for many; true if it is the first to wait for that. */
   put(held) {
     const first = this.#storage !== null && this.#unwritten === null;
     this.#unwritten = held;
@@ -853,6 +860,7 @@ function isPassing(status) {
   return status < 400 || status === 408 || status === 429 || (status >= 500 && ![501, 505, 507].includes(status));
 }
 
+/** What JSON makes of a value, apart from the caller's own objects. */
 function plainJson(value) {
   const text = JSON.stringify(value);
   if (text === undefined) throw new TypeError('a state is any JSON value, and this is none');

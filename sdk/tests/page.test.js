@@ -319,6 +319,19 @@ test('stored values that are corrupt or somebody else’s are ignored', () => {
   assert.equal(openPage({ storage: broken }).session.peek().state, undefined);
 });
 
+test('a page’s own storage is used unless another is given, or none', async (t) => {
+  const [own, other] = [new MemoryStorage(), new MemoryStorage()];
+  Object.assign(globalThis, { document: {}, localStorage: own });
+  t.after(() => { delete globalThis.document; delete globalThis.localStorage; });
+  const cases = [[{ storage: null }, 0, 0], [{ persist: false }, 0, 0], [{ storage: other }, 0, 1], [{}, 1, 1]];
+  for (const [options, ...writes] of cases) {
+    const at = openPage({ storage: undefined, ...options });
+    await loadLive(at);
+    at.happen('pagehide');
+    assert.deepEqual([own.writes, other.writes], writes, JSON.stringify(options));
+  }
+});
+
 test('storage that fails does not disturb the session', async () => {
   const fail = () => { throw new Error('full'); };
   const broken = { getItem: () => null, setItem: fail, removeItem: fail };

@@ -13,8 +13,9 @@ use crate::conn::route::{self, House, Plan, Write, WriteKind};
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::time::Now;
 use crate::wire::body::BodyReader;
+use crate::wire::framing::Framing;
 use crate::wire::record::Draft;
-use crate::wire::request::{self, Framing, Head};
+use crate::wire::request::{self, Head};
 use crate::wire::{Progress, WireError, json};
 
 /// The reading side of an HTTP connection.
@@ -23,6 +24,8 @@ pub struct Http {
     stage: Stage,
     /// Bytes that arrived and are not understood yet, or wait for the exchange before them.
     held: Vec<u8>,
+    /// Heads read so far, wrapping.
+    heads: u32,
 }
 
 #[derive(Default)]
@@ -91,6 +94,11 @@ impl Http {
         }
     }
 
+    /// Tells one request's head or body from the next one's.
+    pub fn heads(&self) -> u32 {
+        self.heads
+    }
+
     /// The exchange under way has its answer; the next request may be read.
     pub fn answered(&mut self) {
         debug_assert!(matches!(self.stage, Stage::Answering));
@@ -99,12 +107,12 @@ impl Http {
 
     /// How many bytes to read next; 0 while enough of them wait already.
     pub fn appetite(&self) -> usize {
-        const READ_BYTES: usize = 4 * 1024;
-        const BODY_READ_BYTES: usize = 64 * 1024;
+        const READ_BYTES: usize = 2 * 1024;
+        const BODY_READ_BYTES: usize = 16 * 1024;
         match &self.stage {
-            Stage::Body(_) => BODY_READ_BYTES,
+            Stage::Body(body) if !matches!(body.then, Then::Nothing) => BODY_READ_BYTES,
             Stage::Answering if self.held.len() >= ANSWER_BYTES_MAX => 0,
-            Stage::Waiting | Stage::Head { .. } | Stage::Answering => READ_BYTES,
+            Stage::Waiting | Stage::Head { .. } | Stage::Body(_) | Stage::Answering => READ_BYTES,
         }
     }
 
@@ -158,6 +166,7 @@ impl Http {
             }
             Err(error) => return (bytes.len(), refuse_and_close(error, Format::default())),
         };
+        self.heads = self.heads.wrapping_add(1);
         let (head, rest) = bytes.split_at(used);
         let head = match request::parse(head, &house.limits) {
             Ok(head) => head,

@@ -21,8 +21,9 @@ use crate::limits::{LIST_RECORDS_MAX, Limits, WAIT_SECONDS_MAX};
 use crate::time::Now;
 use crate::wire::WireError;
 use crate::wire::condition::{self, Conditions};
+use crate::wire::framing::Framing;
 use crate::wire::query;
-use crate::wire::request::{Framing, Head, Method};
+use crate::wire::request::{Head, Method};
 use crate::wire::upgrade;
 
 /// What stays the same for every request of a core.

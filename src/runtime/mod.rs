@@ -63,8 +63,8 @@ impl Broker {
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
         block_signals()?;
         let shards = settings.cores as u16;
-        let mut limits = settings.limits.clone();
-        limits.connections_max = descriptors::connections_per_core(limits.connections_max, settings.cores);
+        let limits = &settings.limits;
+        let descriptors = descriptors::for_connections(limits.connections_max, settings.cores);
         let (desk, ports) = mesh::build(shards);
         let busy = Arc::new(AtomicUsize::new(settings.cores));
         let (hash_seed, epoch) = (random()?, Epoch::from_bits(random()?));
@@ -78,6 +78,7 @@ impl Broker {
                 hash_seed,
                 epoch: epoch.clone(),
                 limits: limits.clone(),
+                descriptors,
                 access: access.clone(),
                 origins: origins(&settings),
             };

@@ -181,8 +181,11 @@ impl<F: Future<Output = Landed>> Worker<F> {
     }
 
     fn accept_more(&mut self) {
-        while self.accepting < ACCEPTS && !self.resting && !self.stopping.has_begun() && self.shard.has_room()
-        {
+        if self.resting || self.stopping.has_begun() {
+            return;
+        }
+        let wanted = self.shard.room().min(ACCEPTS);
+        while self.accepting < wanted {
             self.accepting += 1;
             self.flights.begin(Flight::Accept(self.listener.clone()));
         }

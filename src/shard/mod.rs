@@ -34,7 +34,7 @@ use crate::conn::route::House;
 use crate::conn::{Life, Speech};
 use crate::counters::Counters;
 use crate::ids::{ConnId, Epoch, ShardId};
-use crate::limits::{Limits, refused_at_once};
+use crate::limits::{Limits, REFUSED_AT_ONCE_MAX};
 use crate::shard::conns::Conns;
 use crate::shard::contract::Close;
 use crate::shard::interest::Groups;
@@ -56,6 +56,8 @@ pub struct Config {
     pub epoch: Epoch,
     /// The operator's bounds.
     pub limits: Limits,
+    /// Connections that there are descriptors for.
+    pub descriptors: usize,
     /// Who may do what.
     pub access: Arc<Access>,
     /// Which pages may.
@@ -75,6 +77,8 @@ pub struct Shard {
     timers: Timers,
     /// When a key of the table expires next, Unix milliseconds.
     next_expiry_ms: Option<u64>,
+    /// Connections that there are descriptors for.
+    descriptors: usize,
     /// Connections that may have something to send, oldest first.
     ready: VecDeque<ConnId>,
     closes: VecDeque<(ConnId, Close)>,
@@ -86,7 +90,7 @@ pub struct Shard {
 impl Shard {
     /// A core without keys and peers.
     pub fn new(config: Config) -> Shard {
-        let Config { id, shards, hash_seed, epoch, limits, access, origins } = config;
+        let Config { id, shards, hash_seed, epoch, limits, descriptors, access, origins } = config;
         // The clock is not known yet; the first look finds the expiries that have passed.
         let next_expiry_ms = access.next_expiry(0);
         Shard {
@@ -100,6 +104,7 @@ impl Shard {
             links: (0..shards).map(|_| Link::default()).collect(),
             timers: Timers::default(),
             next_expiry_ms,
+            descriptors,
             ready: VecDeque::new(),
             closes: VecDeque::new(),
             resumed: VecDeque::new(),
@@ -174,10 +179,11 @@ impl Shard {
         self.conns.is_empty()
     }
 
-    /// Whether another connection may be accepted: up to the limit, and a few more to be told of it.
-    pub fn has_room(&self) -> bool {
+    /// How many connections may be accepted now: up to the limit, and a few more to be told of it. Where
+    /// descriptors are what is short, newcomers wait in the kernel until there are some again.
+    pub fn room(&self) -> usize {
         let limit = self.house.limits.connections_max;
-        self.conns.len() < limit + refused_at_once(limit)
+        (limit + REFUSED_AT_ONCE_MAX).min(self.descriptors).saturating_sub(self.conns.len())
     }
 
     /// The figures of this core, as they are now.

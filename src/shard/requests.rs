@@ -24,7 +24,7 @@ impl Shard {
     pub(super) fn read_requests(&mut self, id: ConnId, fresh: &[u8]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let Speech::Http(http, _) = &mut conn.speech else { return };
-        let before = http.phase();
+        let before = (http.phase(), http.heads());
         match http.take_held(fresh) {
             None => {
                 let used = self.read_requests_from(id, fresh);
@@ -192,7 +192,7 @@ impl Shard {
     }
 
     /// A new phase, or a new request in the same one, has a new deadline.
-    fn set_phase_deadline(&mut self, id: ConnId, before: Phase) {
+    fn set_phase_deadline(&mut self, id: ConnId, before: (Phase, u32)) {
         let limits = &self.house.limits;
         let Some(conn) = self.conns.get(id) else { return };
         let Speech::Http(http, waiting) = &conn.speech else { return };
@@ -200,7 +200,7 @@ impl Shard {
             return;
         }
         let due = match http.phase() {
-            phase @ (Phase::Head | Phase::Body) if phase == before => return,
+            Phase::Head | Phase::Body if (http.phase(), http.heads()) == before => return,
             Phase::Head => self.now.after(limits.head_timeout_ms),
             Phase::Body => self.now.after(limits.body_timeout_ms),
             Phase::Idle => self.now.after(limits.idle_timeout_ms),

@@ -10,6 +10,7 @@ use std::mem::MaybeUninit;
 use super::Progress;
 use super::error::{Malformed, WireError};
 use super::fields::{self, Fields};
+use super::framing::Framing;
 use crate::limits::{HEAD_FIELDS_CEILING, Limits};
 
 /// Blank lines that may stand before a request (RFC 9112, section 2.2): some clients end a body with one.
@@ -34,17 +35,6 @@ pub enum Method {
     Post,
     /// Any other token.
     Other,
-}
-
-/// How the body of a request is delimited (RFC 9112, section 6.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// There is none.
-    Empty,
-    /// So many bytes.
-    Length(u64),
-    /// In chunks.
-    Chunked,
 }
 
 /// One request head, taken apart but not decoded; borrows from the bytes it was read from.

@@ -7,7 +7,8 @@
 use tungstenite::handshake::derive_accept_key;
 
 use super::error::{BadUpgrade, WireError};
-use super::request::{Framing, Head, Method};
+use super::framing::Framing;
+use super::request::{Head, Method};
 
 /// The subprotocol a browser offers beside the one that carries its key, and the only one we answer with.
 pub const SUBPROTOCOL: &str = "lux.v1";

@@ -39,8 +39,8 @@ pub struct Line {
     pub expects: VecDeque<Expect>,
     /// Bytes that are not understood yet.
     heard: Vec<u8>,
-    /// The last time anything went over it, either way.
-    pub active_ms: u64,
+    /// How many answers came.
+    pub answers: usize,
     /// The client has said that it will send nothing more.
     pub said_end: bool,
     /// Why the stream ended, if the broker said so.
@@ -73,13 +73,13 @@ pub struct Client {
 
 impl Line {
     /// A connection that was just opened.
-    pub fn new(sock: usize, now_ms: u64) -> Line {
+    pub fn new(sock: usize) -> Line {
         Line {
             sock,
             mode: Mode::Http,
             expects: VecDeque::new(),
             heard: Vec::new(),
-            active_ms: now_ms,
+            answers: 0,
             said_end: false,
             close_code: None,
             asked_close: false,
@@ -97,7 +97,6 @@ impl Client {
     pub fn hear(&mut self, bytes: &[u8], sight: &mut Sight<'_>) -> Kept<Vec<u8>> {
         let Some(mut line) = self.line.take() else { return Ok(Vec::new()) };
         line.heard.extend_from_slice(bytes);
-        line.active_ms = sight.now_ms;
         let mut reply = Vec::new();
         if self.role == Role::Vandal {
             // Nobody holds the broker to what it says to who does not make sense.
@@ -167,6 +166,7 @@ impl Client {
             line.answered_last = true;
             return Ok(true);
         };
+        line.answers += 1;
         expect.judge(&answer, sight)?;
         self.learn(&expect, &answer, line, sight);
         if answer.closes() && line.mode == Mode::Http {
@@ -282,23 +282,27 @@ impl Client {
     }
 
     /// The broker has said all it will say on this connection; whole, or broken off.
-    pub fn ended(&mut self, whole: bool, excused: bool, sight: &Sight<'_>) -> Kept {
+    /// `quiet_ms` is for how long nothing had reached the broker when it closed.
+    pub fn ended(&mut self, whole: bool, quiet_ms: u64, sight: &Sight<'_>) -> Kept {
         let Some(line) = self.line.take() else { return Ok(()) };
-        if !whole || excused || self.role == Role::Vandal {
+        let may = self.view.patterns.iter().all(|pattern| sight.table.may_read(self.holder, pattern));
+        let is_sent_away = sight.draining || !may || !sight.table.is_lasting(self.holder);
+        if !whole || line.said_end || self.role == Role::Vandal {
             return Ok(());
         }
         hold(line.heard.is_empty(), "no answer is cut short", || format!("{:?}", line.heard))?;
-        let is_idle = sight.now_ms >= line.active_ms + 75_000 || sight.draining || line.said_end;
+        let is_idle = quiet_ms >= if line.answers == 0 { 10_000 } else { 75_000 } || sight.draining;
         match line.mode {
             Mode::Http if line.answered_last => Ok(()),
             Mode::Http => hold(is_idle, "never closed without an answer", || {
                 format!("{:?} outstanding", line.expects)
             }),
-            Mode::Socket => breach("a stream ends for a reason", "a socket closed without a close frame"),
+            // A close frame that its viewer does not take within 30 s is given up.
+            Mode::Socket => hold(is_sent_away, "a stream ends for a reason", || {
+                "a socket closed without a close frame".to_owned()
+            }),
             Mode::Events => {
-                let may = self.view.patterns.iter().all(|pattern| sight.table.may_read(self.holder, pattern));
-                let is_gone = !(may && sight.table.is_lasting(self.holder));
-                let fits = is_idle || is_gone || sight.plan.has(Fault::Tombstones);
+                let fits = is_sent_away || sight.plan.has(Fault::Tombstones);
                 hold(fits, "a stream ends for a reason", || "events ended".to_owned())
             }
             Mode::Ended => Ok(()),

@@ -11,9 +11,12 @@ mod dice;
 mod expect;
 mod mishaps;
 mod moves;
+mod options;
 mod plan;
 mod run;
+mod shrink;
 mod speech;
+mod sweep;
 mod table;
 mod tap;
 mod trace;
@@ -22,18 +25,31 @@ mod view;
 mod wishes;
 mod world;
 
-use plan::{Less, Plan};
+use std::process::ExitCode;
 
-fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let from: u64 = args.get(1).and_then(|a| a.parse().ok()).unwrap_or(0);
-    let count: u64 = args.get(2).and_then(|a| a.parse().ok()).unwrap_or(200);
-    for seed in from..from + count {
-        let plan = Plan::draw(seed, &Less::default());
-        let (outcome, step) = run::run_plan(&plan);
-        match outcome {
-            Ok(_) => {}
-            Err(breach) => println!("seed {seed} step {step}: {breach}\n   {plan}"),
+use options::{Options, What};
+
+/// Seeds of every test run, and how long one of them may be at most.
+const SEEDS: u64 = 200;
+
+fn main() -> ExitCode {
+    let options = match Options::read(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(what) => {
+            eprintln!("{what}\n{}", options::USAGE);
+            return ExitCode::from(2);
         }
-    }
+    };
+    sweep::keep_panics_quiet();
+    let is_fine = match options.what {
+        What::Listing => {
+            println!("simulation: test");
+            true
+        }
+        What::Nothing => true,
+        What::TestRun => sweep::once_failed() & sweep::sweep(0, SEEDS, &options) & sweep::of_this_commit(&options),
+        What::Seeds { from, count } => sweep::sweep(from, count, &options),
+        What::One(seed) => shrink::show(seed, &options),
+    };
+    if is_fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -93,6 +93,7 @@ impl World {
 
     /// A client's bytes go on their way.
     pub fn say(&mut self, at: usize, bytes: &[u8], is_ping: bool) {
+        self.note(|| format!("conn {at} says {}", show(bytes)));
         self.trace.bytes(bytes);
         if let Some(sock) = self.sock(at)
             && !sock.broken
@@ -134,14 +135,17 @@ impl World {
             pings_at: VecDeque::new(),
             sent_up: 0,
             arrived_up: 0,
+            arrived_ms: self.now.monotonic_ms,
+            quiet_ms: 0,
         };
         let at = self.socks.iter().position(Option::is_none).unwrap_or(self.socks.len());
         if at == self.socks.len() {
             self.socks.push(None);
         }
         self.socks[at] = Some(sock);
+        self.note(|| format!("client {client} opens conn {at} to core {core}"));
         let own = &mut self.clients[client];
-        own.line = Some(Line::new(at, self.now.monotonic_ms));
+        own.line = Some(Line::new(at));
         own.view.synced = false;
         own.view.pending.clear();
         true
@@ -150,6 +154,7 @@ impl World {
     /// A client turns its back on its connection.
     pub fn leave(&mut self, client: usize) {
         let Some(line) = self.clients[client].line.take() else { return };
+        self.note(|| format!("client {client} leaves conn {}", line.sock));
         if let Some(sock) = self.sock(line.sock) {
             sock.client = None;
             sock.up_end = true;
@@ -178,6 +183,7 @@ impl World {
             if !sock.up_end || sock.up_end_read {
                 return Ok(false);
             }
+            self.note(|| format!("conn {at}: end of input"));
             self.came_back(at, |sock| (sock.reading, sock.up_end_read) = (0, true));
             self.cores[core].shard.finished(id, now);
             self.end_if_idle(at);
@@ -187,12 +193,14 @@ impl World {
         let Some(sock) = self.sock(at) else { return Ok(false) };
         let mut bytes: Vec<u8> = sock.up.drain(..len).collect();
         sock.arrived_up += len as u64;
+        sock.arrived_ms = now.monotonic_ms;
         sock.reading = 0;
         let mut has_ping = false;
         while sock.pings_at.front().is_some_and(|end| *end <= sock.arrived_up) {
             sock.pings_at.pop_front();
             has_ping = true;
         }
+        self.note(|| format!("conn {at} -> core {core}: {} bytes", bytes.len()));
         self.trace.number(at as u64);
         self.trace.bytes(&bytes);
         let shard = &mut self.cores[core].shard;
@@ -244,6 +252,9 @@ impl World {
         if sock.over {
             return Ok(true);
         }
+        if self.shows {
+            println!("{:>6}   core {core} -> conn {at}: {}", self.step, show(&bytes));
+        }
         hold(sock.writing.is_none(), "one send in flight", || format!("two on connection {at}"))?;
         let client = sock.client.map(|client| &self.clients[client]);
         let client = client.filter(|client| {
@@ -280,6 +291,7 @@ impl World {
             sock.down.extend(&bytes[..taken]);
             sock.tap.rest = bytes.slice(taken..);
             self.trace.number(taken as u64);
+            self.note(|| format!("conn {at}: {taken} of {len} bytes taken"));
             self.cores[core].shard.sent(id, bytes, taken, now);
         }
         self.end_if_idle(at);
@@ -301,6 +313,7 @@ impl World {
         let len = self.cut(sock.down.len());
         let Some(sock) = self.sock(at) else { return Ok(false) };
         let bytes: Vec<u8> = sock.down.drain(..len).collect();
+        self.note(|| format!("conn {at} hears {} bytes", bytes.len()));
         self.trace.number(at as u64);
         self.trace.bytes(&bytes);
         let reply = self.with_client(client, core, |client, sight| client.hear(&bytes, sight))?;
@@ -325,11 +338,10 @@ impl World {
     /// A client has heard the last of a connection.
     fn hang_up(&mut self, client: usize, at: usize) -> Kept {
         let Some(sock) = self.sock(at) else { return Ok(()) };
-        let (core, whole) = (sock.core, !sock.broken);
+        let (core, whole, quiet_ms) = (sock.core, !sock.broken, sock.quiet_ms);
         sock.client = None;
         sock.up_end = true;
-        let excused = false;
-        self.with_client(client, core, |client, sight| client.ended(whole, excused, sight))
+        self.with_client(client, core, |client, sight| client.ended(whole, quiet_ms, sight))
     }
 
     /// A core hands a message to the queue to another.
@@ -337,10 +349,14 @@ impl World {
         if from == to || self.is_stalled(from) || self.cores[to].incoming[from].len() >= self.plan.mesh_cap {
             return Ok(false);
         }
+        let shows = self.shows;
         let own = &mut self.cores[from];
         let target = ShardId(to as u16);
         let owed = own.shard.link_len(target).1;
         let Some(message) = own.shard.next_tell(target) else { return Ok(false) };
+        if shows {
+            println!("{:>6}   core {from} tells core {to}: {}", self.step, name(&message));
+        }
         let is_state = matches!(message, PeerMessage::State { .. } | PeerMessage::Watched { .. });
         own.overtaken[to] = if is_state || owed == 0 { 0 } else { own.overtaken[to] + 1 };
         let (overtaken, most) = (own.overtaken[to], 16 + 4 * self.clients.len());
@@ -360,6 +376,9 @@ impl World {
         let now = self.now;
         let own = &mut self.cores[to];
         let Some(message) = own.incoming[from].pop_front() else { return Ok(false) };
+        if self.shows {
+            println!("{:>6}   core {to} is told by core {from}: {}", self.step, name(&message));
+        }
         own.shard.told(ShardId(from as u16), message, now);
         self.trace.number((to * 64 + from) as u64 + 4096);
         self.observe(to)?;
@@ -392,6 +411,8 @@ impl World {
         while let Some((id, close)) = self.cores[core].shard.next_close() {
             any = true;
             let Some(at) = self.find(core, id) else { continue };
+            self.note(|| format!("core {core} closes conn {at}: {close:?}"));
+            self.came_back(at, |sock| sock.quiet_ms = now.monotonic_ms - sock.arrived_ms);
             self.came_back(at, |sock| match close {
                 Close::Write => sock.down_end = true,
                 Close::Both => (sock.over, sock.down_end) = (true, true),
@@ -415,5 +436,26 @@ impl World {
                 own.draining = true;
             }
         }
+    }
+}
+
+/// Bytes, short enough to be read.
+fn show(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(260)]);
+    format!("{:?} ({} bytes)", text, bytes.len())
+}
+
+fn name(message: &PeerMessage) -> String {
+    match message {
+        PeerMessage::Ask { question, .. } => format!("ask {}", question.key()),
+        PeerMessage::Answer { .. } => "answer".to_owned(),
+        PeerMessage::List { .. } => "list".to_owned(),
+        PeerMessage::Listed { .. } => "listed".to_owned(),
+        PeerMessage::Count { .. } => "count".to_owned(),
+        PeerMessage::Counted { .. } => "counted".to_owned(),
+        PeerMessage::Watch { pattern, .. } => format!("watch {pattern}"),
+        PeerMessage::Watched { .. } => "watched".to_owned(),
+        PeerMessage::Unwatch { pattern } => format!("unwatch {pattern}"),
+        PeerMessage::State { key, record } => format!("{key} is at {}", record.rev().0),
     }
 }

@@ -91,10 +91,10 @@ impl View {
 
     /// A record came.
     pub fn record(&mut self, record: &Record, truth: &mut Truth) -> Kept {
-        truth.saw(record)?;
         let Some(key) = truth.place(&record.key) else {
             return self.stranger(record);
         };
+        truth.saw(record)?;
         let is_asked = self.wants(&record.key) || self.ended.iter().any(|p| matches(p, &record.key));
         hold(is_asked, "nothing for a key not asked for", || {
             format!("{} to a viewer of {:?}", show(record), self.patterns)

@@ -53,7 +53,6 @@ impl Client {
     pub fn ask(&mut self, ask: Ask, request: Request, sight: &Sight<'_>) -> Vec<u8> {
         if let Some(line) = &mut self.line {
             line.expects.push_back(Expect::new(ask, self.holder, sight));
-            line.active_ms = sight.now_ms;
         }
         request.bytes()
     }

@@ -96,6 +96,10 @@ pub struct Sock {
     pub sent_up: u64,
     /// Bytes that arrived in all.
     pub arrived_up: u64,
+    /// When some last did.
+    pub arrived_ms: u64,
+    /// For how long none had when the broker closed.
+    pub quiet_ms: u64,
 }
 
 /// Dice, one for each concern.
@@ -136,6 +140,8 @@ pub struct World {
     pub trace: Trace,
     /// The second phase has begun: no faults, everybody reads.
     pub healed: bool,
+    /// Each move is printed.
+    pub shows: bool,
     names: Vec<Key>,
     owners: Vec<usize>,
 }
@@ -177,6 +183,7 @@ impl World {
             },
             trace: Trace::default(),
             healed: false,
+            shows: false,
             names,
             owners: Vec::new(),
             plan,
@@ -259,6 +266,13 @@ impl World {
             draining: self.cores.iter().any(|core| core.draining),
         };
         act(&mut self.clients[client], &mut sight)
+    }
+
+    /// Says what happens, if anybody wants to know.
+    pub fn note(&self, what: impl FnOnce() -> String) {
+        if self.shows {
+            println!("{:>6} {:>8} ms  {}", self.step, self.now.monotonic_ms, what());
+        }
     }
 
     /// A connection, if it is there.

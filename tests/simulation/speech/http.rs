@@ -35,14 +35,16 @@ impl Answer {
     }
 }
 
-/// Takes one answer from the front of what was heard. `bare` says that the method was HEAD.
+/// Takes one answer from the front of what was heard. `bare` says that the method was HEAD; whoever is told
+/// that its head took too long gets a body all the same, since nobody knew the method.
 pub fn take_answer(heard: &mut Vec<u8>, bare: bool) -> Result<Option<Answer>, String> {
     let Some(end) = heard.windows(4).position(|four| four == b"\r\n\r\n") else {
         return if heard.len() > 64 * 1024 { Err("an answer's head without an end".into()) } else { Ok(None) };
     };
     let head = std::str::from_utf8(&heard[..end]).map_err(|_| "an answer's head is not UTF-8")?;
     let mut answer = parse_head(head)?;
-    let has_body = !bare && answer.status >= 200 && !matches!(answer.status, 204 | 304);
+    let is_bare = bare && answer.status != 408;
+    let has_body = !is_bare && answer.status >= 200 && !matches!(answer.status, 204 | 304);
     let length = match answer.field("content-length") {
         Some(length) => length.parse::<usize>().map_err(|_| format!("a length of {length}"))?,
         None if answer.field("content-type") == Some("text/event-stream") => 0,
@@ -110,8 +112,10 @@ impl Request {
             }
             (Some(body), Some(chunk)) => {
                 out.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
-                for piece in body.chunks(chunk.max(1)) {
-                    out.extend_from_slice(format!("{:x};by=hand\r\n", piece.len()).as_bytes());
+                for (at, piece) in body.chunks(chunk.max(1)).enumerate() {
+                    // All extensions of a body share 1 KiB.
+                    let extension = if at == 0 { ";by=hand" } else { "" };
+                    out.extend_from_slice(format!("{:x}{extension}\r\n", piece.len()).as_bytes());
                     out.extend_from_slice(piece);
                     out.extend_from_slice(b"\r\n");
                 }

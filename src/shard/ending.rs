@@ -101,7 +101,9 @@ impl Shard {
         }
         conn.life = life;
         conn.outbox.forget_states();
-        conn.held = Vec::new();
+        if let Speech::Stream(stream) = &mut conn.speech {
+            stream.later = None;
+        }
         self.leave_everything(id);
     }
 

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use crate::conn::call::{Format, Protocol, Viewing};
-use crate::conn::stream::{self, Said, Stream};
+use crate::conn::stream::{self, Later, Said, Stream};
 use crate::conn::waiting::Purpose;
 use crate::conn::{Life, Speech, reply};
 use crate::ids::{ConnId, KeyId, Place, Rev};
@@ -48,9 +48,8 @@ impl Shard {
             if conn.life != Life::Open {
                 return;
             }
-            if stream.command.is_some() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
-                conn.held.extend_from_slice(&bytes[at..]);
-                return;
+            if stream.has_command_waiting() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
+                return stream.keep(&bytes[at..]);
             }
             let (used, said) = stream.next(&mut bytes[at..], message_bytes_max, patterns_max);
             at += used;
@@ -60,20 +59,18 @@ impl Shard {
 
     /// Goes on where a viewer's command, and its bytes behind it, had to wait.
     pub(super) fn read_viewer_on(&mut self, id: ConnId) {
-        if let Some(conn) = self.conns.get_mut(id)
-            && let Speech::Stream(stream) = &mut conn.speech
-            && conn.joining.is_none()
-            && !conn.outbox.has_mark()
-            && let Some(command) = stream.command.take()
-        {
-            self.command(id, *command);
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let is_busy = conn.joining.is_some() || conn.outbox.has_mark();
+        let Speech::Stream(stream) = &mut conn.speech else { return };
+        if is_busy && stream.has_command_waiting() {
+            return;
         }
-        if let Some(conn) = self.conns.get_mut(id)
-            && !conn.held.is_empty()
-        {
-            let mut held = std::mem::take(&mut conn.held);
-            self.read_viewer(id, &mut held);
+        let Some(later) = stream.later.take() else { return };
+        let Later { command, mut bytes } = *later;
+        if let Some(command) = command {
+            self.command(id, command);
         }
+        self.read_viewer(id, &mut bytes);
     }
 
     fn heard(&mut self, id: ConnId, said: Said) {
@@ -96,7 +93,7 @@ impl Shard {
         if command.subscribe.is_empty() && conn.joining.is_none() {
             return self.command(id, command);
         }
-        stream.command = Some(Box::new(command));
+        stream.later.get_or_insert_default().command = Some(command);
         self.read_viewer_on(id);
     }
 

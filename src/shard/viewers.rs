@@ -266,9 +266,9 @@ impl Shard {
     /// The table was replaced: each viewer's holder is found again in the new one, or its stream ends.
     pub(super) fn carry_holders_over(&mut self, old: &Access) {
         for id in self.conns.ids() {
-            let Some(Speech::Stream(stream)) = self.conns.get_mut(id).map(|conn| &mut conn.speech) else {
-                continue;
-            };
+            // Who is leaving has no holder any more: what it is called in the old table means nothing in this.
+            let Some(conn) = self.conns.get_mut(id).filter(|conn| conn.life == Life::Open) else { continue };
+            let Speech::Stream(stream) = &mut conn.speech else { continue };
             match old.carry_over(&self.house.access, stream.holder) {
                 Some(holder) => stream.holder = holder,
                 None => self.close_viewer(id, CLOSE_KEY_GONE, "this API key was revoked"),
@@ -280,7 +280,7 @@ impl Shard {
     pub(super) fn check_holders(&mut self) {
         self.next_expiry_ms = self.house.access.next_expiry(self.now.wall_ms);
         for id in self.conns.ids() {
-            let Some(conn) = self.conns.get(id) else { continue };
+            let Some(conn) = self.conns.get(id).filter(|conn| conn.life == Life::Open) else { continue };
             let Speech::Stream(stream) = &conn.speech else { continue };
             let joining = conn.joining.iter().flat_map(|joining| joining.places.iter());
             let mut places = conn.watches.iter().map(|watch| watch.place).chain(joining.map(|j| j.1));

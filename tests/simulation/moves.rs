@@ -310,7 +310,11 @@ impl World {
         }
         let Some(client) = sock.client else { return Ok(self.pass_by(at)) };
         if sock.down.is_empty() {
-            return if sock.down_end || sock.broken { self.hang_up(client, at).map(|()| true) } else { Ok(false) };
+            return if sock.down_end || sock.broken {
+                self.hang_up(client, at).map(|()| true)
+            } else {
+                Ok(false)
+            };
         }
         let len = self.cut(sock.down.len());
         let Some(sock) = self.sock(at) else { return Ok(false) };

@@ -85,7 +85,8 @@ impl Options {
                 "--peers" => options.less.peers = Some(number()?.max(1) as usize),
                 "--without" => {
                     for name in args.next().unwrap_or_default().split(',') {
-                        let fault = Fault::named(name).ok_or_else(|| format!("no fault is called `{name}`"))?;
+                        let fault =
+                            Fault::named(name).ok_or_else(|| format!("no fault is called `{name}`"))?;
                         options.less.without.insert(fault);
                     }
                 }

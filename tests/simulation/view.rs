@@ -145,7 +145,9 @@ impl View {
                     self.ended.clear();
                 }
             }
-            (false, Some(_)) | (true, None) => return breach(PROMISE, format!("synced out of turn: {keys:?}")),
+            (false, Some(_)) | (true, None) => {
+                return breach(PROMISE, format!("synced out of turn: {keys:?}"));
+            }
         }
         let names = |key: usize, truth: &Truth| {
             asked.patterns.iter().any(|pattern| matches(pattern, truth.name(key)))

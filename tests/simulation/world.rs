@@ -166,8 +166,7 @@ impl World {
             dice: Dice::new(seed, &format!("client {at}")),
             next_number: 1 + at as u64 * 10_000_000,
         };
-        let names: Vec<Key> =
-            plan.keys.iter().filter_map(|name| Key::parse(name.as_bytes()).ok()).collect();
+        let names: Vec<Key> = plan.keys.iter().filter_map(|name| Key::parse(name.as_bytes()).ok()).collect();
         let mut world = World {
             clients: plan.roles.iter().enumerate().map(client).collect(),
             cores: Vec::new(),
@@ -221,8 +220,7 @@ impl World {
             .collect();
         self.socks.clear();
         self.truth = Truth::new(epoch.as_str(), &self.plan.keys);
-        self.owners =
-            self.names.iter().map(|name| self.cores[0].shard.owner_of(name).index()).collect();
+        self.owners = self.names.iter().map(|name| self.cores[0].shard.owner_of(name).index()).collect();
         for client in &mut self.clients {
             client.line = None;
             client.known.fill(0);

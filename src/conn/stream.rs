@@ -22,8 +22,6 @@ pub struct Stream {
     pub single: bool,
     /// Pings that were handed to the kernel and not answered.
     pub pings_unanswered: u8,
-    /// A deletion this viewer was owed had to be forgotten: it gets its whole snapshot again.
-    pub resync: bool,
     /// What waits until the snapshot under way is complete, or until the peer has read its answers.
     pub later: Option<Box<Later>>,
     speech: Speech,
@@ -69,7 +67,7 @@ impl Stream {
     }
 
     fn new(holder: HolderId, single: bool, speech: Speech) -> Stream {
-        Stream { holder, single, pings_unanswered: 0, resync: false, later: None, speech }
+        Stream { holder, single, pings_unanswered: 0, later: None, speech }
     }
 
     /// Whether it is a WebSocket.

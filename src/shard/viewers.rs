@@ -15,9 +15,11 @@ use crate::ids::{ConnId, KeyId, Place, Rev};
 use crate::key::Pattern;
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::shard::Shard;
-use crate::shard::conns::Conns;
 use crate::wire::WireError;
 use crate::wire::message::{self, Command};
+
+/// The viewer is to come back: the broker restarts, or cannot tell it all that it missed.
+pub(super) const CLOSE_RESTART: u16 = 1012;
 
 impl Shard {
     /// An HTTP connection becomes a viewer.
@@ -233,19 +235,6 @@ impl Shard {
         }
     }
 
-    /// A viewer that has read all it was owed gets its snapshot again, if a deletion had to be forgotten.
-    pub(super) fn resync_if_wanted(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        let Speech::Stream(stream) = &mut conn.speech else { return };
-        if !stream.resync || !conn.outbox.owed.is_empty() || conn.joining.is_some() {
-            return;
-        }
-        stream.resync = false;
-        let places: Vec<Place> = conn.watches.iter().map(|watch| watch.place).collect();
-        places.into_iter().for_each(|place| self.owe_snapshot(id, place));
-        self.owe_synced(id, &message::synced(&self.house.epoch, None));
-    }
-
     /// A heartbeat is due. A peer that has not taken the bytes before it is slow, not dead, and is left alone.
     pub(super) fn beat(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else { return };
@@ -271,15 +260,5 @@ impl Shard {
             self.say(id, &farewell);
             self.begin_close(id);
         }
-    }
-}
-
-/// A viewer is owed a deletion that is about to be forgotten.
-pub(super) fn want_resync(conns: &mut Conns, id: ConnId, key: KeyId) {
-    if let Some(conn) = conns.get_mut(id)
-        && conn.outbox.owed.contains(key)
-        && let Speech::Stream(stream) = &mut conn.speech
-    {
-        stream.resync = true;
     }
 }

@@ -287,7 +287,7 @@ impl Client {
     }
 
     /// The broker has said all it will say on this connection; whole, or broken off.
-    /// `quiet_ms` is for how long nothing had reached the broker when it closed.
+    /// `quiet_ms` is the longest time in which nothing reached the broker.
     pub fn ended(&mut self, whole: bool, quiet_ms: u64, sight: &Sight<'_>) -> Kept {
         let Some(line) = self.line.take() else { return Ok(()) };
         let may = self.view.patterns.iter().all(|pattern| sight.table.may_read(self.holder, pattern));

@@ -64,8 +64,8 @@ fn settle(world: &mut World) -> Kept {
                 any |= world.be_told(core, other)?;
                 any |= world.tell(core, other)?;
             }
-            any |= world.do_chores(core)?;
             any |= world.offer(core)?;
+            any |= world.do_chores(core)?;
         }
         for at in 0..world.socks.len() {
             any |= world.arrive(at)?;

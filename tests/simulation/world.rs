@@ -98,7 +98,9 @@ pub struct Sock {
     pub arrived_up: u64,
     /// When some last did.
     pub arrived_ms: u64,
-    /// For how long none had when the broker closed.
+    /// The broker gave it up with bytes left to send, as it may 30 s after it began to close.
+    pub was_cut: bool,
+    /// The longest time in which none did.
     pub quiet_ms: u64,
 }
 

@@ -225,8 +225,10 @@ impl Shard {
         match place {
             Place::Key(key) => {
                 // Who watched just this key kept its deletion known, for those who watch a prefix as well.
-                self.send_away_who_is_owed(key);
-                self.store.remove_if_unneeded(key);
+                if !self.store.is_needed(key) {
+                    self.send_away_who_is_owed(key);
+                    self.store.remove_if_unneeded(key);
+                }
             }
             Place::Group(id) => {
                 if self.groups.get(id).is_none_or(|group| group.watchers.is_held()) {

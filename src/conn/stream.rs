@@ -22,8 +22,6 @@ pub struct Stream {
     pub single: bool,
     /// Pings that were handed to the kernel and not answered.
     pub pings_unanswered: u8,
-    /// A deletion this viewer was owed had to be forgotten: it gets its whole snapshot again.
-    pub resync: bool,
     speech: Speech,
 }
 
@@ -50,12 +48,12 @@ impl Stream {
     /// A viewer over WebSocket.
     pub fn socket(holder: HolderId, single: bool) -> Stream {
         let speech = Speech::Socket(FrameReader::default());
-        Stream { holder, single, pings_unanswered: 0, resync: false, speech }
+        Stream { holder, single, pings_unanswered: 0, speech }
     }
 
     /// A viewer over Server-Sent Events.
     pub fn events(holder: HolderId, single: bool) -> Stream {
-        Stream { holder, single, pings_unanswered: 0, resync: false, speech: Speech::Events }
+        Stream { holder, single, pings_unanswered: 0, speech: Speech::Events }
     }
 
     /// Whether it is a WebSocket.

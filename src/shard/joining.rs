@@ -196,7 +196,13 @@ impl Shard {
     /// Removes what stands at a place that nobody holds any more.
     fn tidy(&mut self, place: Place) {
         match place {
-            Place::Key(key) => self.store.remove_if_unneeded(key),
+            Place::Key(key) => {
+                // Who watched just this key kept its deletion known, for those who watch a prefix as well.
+                if !self.store.is_needed(key) {
+                    self.send_away_who_is_owed(key);
+                    self.store.remove_if_unneeded(key);
+                }
+            }
             Place::Group(id) => {
                 if self.groups.get(id).is_none_or(|group| group.watchers.is_held()) {
                     return;

@@ -30,7 +30,6 @@ impl Shard {
             conn.queued = false;
             match &conn.speech {
                 Speech::Http(..) if !conn.outbox.owed.is_empty() => self.settle_poll(id),
-                Speech::Stream(stream) if stream.resync => self.resync_if_wanted(id),
                 Speech::Http(..) | Speech::Stream(_) => {}
             }
             if let Some(bytes) = self.next_bytes(id) {

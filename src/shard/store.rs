@@ -222,6 +222,11 @@ impl Store {
         self.remove_if_unneeded(id);
     }
 
+    /// Whether there is an entry and something needs it.
+    pub fn is_needed(&self, id: KeyId) -> bool {
+        self.get(id).is_some_and(Entry::is_needed)
+    }
+
     /// Removes the entry if nothing needs it any more.
     pub fn remove_if_unneeded(&mut self, id: KeyId) {
         let Some(entry) = self.get(id) else { return };

@@ -16,12 +16,13 @@ use crate::ids::{ConnId, KeyId, Place, Rev};
 use crate::key::Pattern;
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::shard::Shard;
-use crate::shard::conns::Conns;
 use crate::wire::WireError;
 use crate::wire::message::{self, Command};
 
 /// Close codes of our own and of RFC 6455, section 7.4.1, that the broker begins with.
 pub(super) const CLOSE_KEY_GONE: u16 = 4401;
+/// The viewer is to come back: the broker restarts, or cannot tell it all that it missed.
+pub(super) const CLOSE_RESTART: u16 = 1012;
 
 impl Shard {
     /// An HTTP connection becomes a viewer.
@@ -223,19 +224,6 @@ impl Shard {
         }
     }
 
-    /// A viewer that has read all it was owed gets its snapshot again, if a deletion had to be forgotten.
-    pub(super) fn resync_if_wanted(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        let Speech::Stream(stream) = &mut conn.speech else { return };
-        if !stream.resync || !conn.outbox.owed.is_empty() {
-            return;
-        }
-        stream.resync = false;
-        let places: Vec<Place> = conn.watches.iter().map(|watch| watch.place).collect();
-        places.into_iter().for_each(|place| self.owe_snapshot(id, place));
-        self.owe_synced(id, &message::synced(&self.house.epoch, None));
-    }
-
     /// A heartbeat is due. A peer that has not taken the bytes before it is slow, not dead, and is left alone.
     pub(super) fn beat(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else { return };
@@ -298,15 +286,5 @@ impl Shard {
         if self.next_expiry_ms.is_none() {
             self.next_expiry_ms = self.house.access.next_expiry(self.now.wall_ms);
         }
-    }
-}
-
-/// A viewer is owed a deletion that is about to be forgotten.
-pub(super) fn want_resync(conns: &mut Conns, id: ConnId, key: KeyId) {
-    if let Some(conn) = conns.get_mut(id)
-        && conn.outbox.owed.contains(key)
-        && let Speech::Stream(stream) = &mut conn.speech
-    {
-        stream.resync = true;
     }
 }

@@ -76,8 +76,8 @@ impl Shard {
             return self.refuse(Outcome::Refused(error));
         }
         let groups = &self.groups;
-        let id =
-            found.unwrap_or_else(|| self.store.find_or_make(key, hash, true, || groups.of(key.as_str())));
+        let id = found
+            .unwrap_or_else(|| self.store.find_or_make(key, hash, true, || groups.of(key.as_str(), true)));
         let record = draft.seal(key, self.store.next_rev(id), self.stamp(id));
         self.store.replace(id, record.clone());
         self.counters.writes += 1;

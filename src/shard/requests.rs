@@ -24,7 +24,7 @@ impl Shard {
     pub(super) fn read_requests(&mut self, id: ConnId, fresh: &[u8]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let Speech::Http(http, _) = &mut conn.speech else { return };
-        let before = http.phase();
+        let (before, answered) = (http.phase(), self.counters.requests);
         match http.take_held(fresh) {
             None => {
                 let used = self.read_requests_from(id, fresh);
@@ -35,6 +35,7 @@ impl Shard {
                 self.with_http(id, |http| http.hold_from(bytes, used));
             }
         }
+        let before = (answered == self.counters.requests).then_some(before);
         self.set_phase_deadline(id, before);
         self.queue(id);
     }
@@ -169,8 +170,9 @@ impl Shard {
         }
     }
 
-    /// A new phase, or a new request in the same one, has a new deadline.
-    fn set_phase_deadline(&mut self, id: ConnId, before: Phase) {
+    /// A new phase, or a new request in the same one, has a new deadline; `before` is the phase that the last
+    /// one was set for, if it was for the request that is being read.
+    fn set_phase_deadline(&mut self, id: ConnId, before: Option<Phase>) {
         let limits = &self.house.limits;
         let Some(conn) = self.conns.get(id) else { return };
         let Speech::Http(http, waiting) = &conn.speech else { return };
@@ -178,7 +180,7 @@ impl Shard {
             return;
         }
         let due = match http.phase() {
-            phase @ (Phase::Head | Phase::Body) if phase == before => return,
+            phase @ (Phase::Head | Phase::Body) if Some(phase) == before => return,
             Phase::Head => self.now.after(limits.head_timeout_ms),
             Phase::Body => self.now.after(limits.body_timeout_ms),
             Phase::Idle => self.now.after(limits.idle_timeout_ms),

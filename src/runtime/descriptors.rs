@@ -7,10 +7,7 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// For the ring, the loop, and the listening sockets.
-const RESERVED_PER_CORE: usize = 8;
-/// For the process: standard streams, files that are read again, the log.
-const RESERVED: usize = 16;
+use crate::limits::descriptors_reserved;
 
 /// How many connections each core has descriptors for. Raises the soft limit to the hard one first: shells
 /// start programs with 1,024, for the sake of those that use `select(2)`.
@@ -35,7 +32,7 @@ fn raise_limit() -> u64 {
 
 fn share(descriptors: u64, cores: usize) -> usize {
     let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
-    let left = descriptors.saturating_sub(RESERVED + RESERVED_PER_CORE * cores);
+    let left = descriptors.saturating_sub(descriptors_reserved(cores));
     (left / cores).max(1)
 }
 
@@ -46,7 +43,7 @@ mod tests {
     #[test]
     fn all_cores_together_stay_clear_of_the_limit() {
         for (descriptors, cores) in [(64, 2), (1_024, 1), (1_024, 4), (20_000, 2), (1_048_576, 64)] {
-            let used = (share(descriptors, cores) + RESERVED_PER_CORE) * cores + RESERVED;
+            let used = share(descriptors, cores) * cores + descriptors_reserved(cores);
             assert!(used as u64 <= descriptors, "{descriptors} over {cores}: {used}");
         }
         assert_eq!(share(10, 1), 1, "it still serves somebody");

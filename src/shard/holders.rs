@@ -6,9 +6,9 @@
 //! Read first: `access/mod.rs`, `conn/stream.rs`.
 
 use crate::access::{Access, HolderId};
-use crate::conn::Speech;
 use crate::conn::call::Reply;
 use crate::conn::waiting::Waiting;
+use crate::conn::{Life, Speech};
 use crate::ids::ConnId;
 use crate::shard::Shard;
 use crate::wire::WireError;
@@ -50,7 +50,9 @@ impl Shard {
     }
 
     fn holder_of(&mut self, id: ConnId) -> Option<&mut HolderId> {
-        match &mut self.conns.get_mut(id)?.speech {
+        // Whoever is on its way out keeps the holder of a table that may be gone by now.
+        let conn = self.conns.get_mut(id).filter(|conn| conn.life == Life::Open)?;
+        match &mut conn.speech {
             Speech::Stream(stream) => Some(&mut stream.holder),
             Speech::Http(_, waiting) => match waiting.as_deref_mut()? {
                 Waiting::Poll { holder, .. } => Some(holder),

@@ -113,7 +113,9 @@ fn end_after(span: Duration, stop: &Stop) {
 }
 
 fn start(args: &DemoArgs, directory: &TemporaryDir, secret: &Secret) -> Result<Broker, OperatorError> {
-    let defaults = Settings::new(directory.0.clone());
+    let mut defaults = Settings::new(directory.0.clone());
+    // Who presses Ctrl-C has seen enough, and nothing here is worth waiting for.
+    defaults.limits.drain_ms = 300;
     let settings = Settings {
         listen: args.listen.unwrap_or(SocketAddr::new(defaults.listen.ip(), 0)),
         cores: args.cores.unwrap_or(defaults.cores),

@@ -183,6 +183,9 @@ fn key(
     if !house.access.may_write(holder, &key) {
         return Err(WireError::Forbidden(format!("write {key}")));
     }
+    if house.draining {
+        return Err(WireError::Draining);
+    }
     format.may_read = house.access.may_read(holder, &Pattern::Exact(key.clone()));
     let conditions = Conditions::of(head, &house.epoch)?;
     match kind {

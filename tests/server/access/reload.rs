@@ -52,7 +52,7 @@ fn revoked_viewers_are_closed(cores: usize) {
         assert_eq!(viewer.record().data, "1", "who still has a key stays");
     }
     broker.ask(get("board")).expect(200);
-    drop(stay);
+    drop((stay, gone, events));
     broker.stop();
 }
 

@@ -5,7 +5,7 @@
 //! Read first: `streams/several.rs`.
 
 use super::viewers;
-use crate::harness::{Broker, Record, Viewer, delete, fresh, fresh_keys, prefix_of, put};
+use crate::harness::{Broker, Record, Seen, Viewer, delete, fresh, fresh_keys, prefix_of, put};
 
 crate::on_1_2_4_cores!(
     a_subscription_gets_its_own_snapshot,
@@ -17,6 +17,7 @@ crate::on_1_2_4_cores!(
     a_prefix_can_be_subscribed_to,
     leaving_one_of_two_patterns_keeps_the_other,
     a_stream_may_be_left_empty_and_filled_again,
+    what_is_owed_of_unsubscribed_keys_is_forgotten,
     commands_and_changes_at_once,
 );
 
@@ -216,6 +217,30 @@ fn a_stream_may_be_left_empty_and_filled_again(broker: &Broker) {
     }
 }
 
+fn what_is_owed_of_unsubscribed_keys_is_forgotten(broker: &Broker) {
+    let keys = fresh_keys("owed", 100);
+    let pattern = format!("{}*", prefix_of(&keys));
+    let (other, state) = (fresh("not-owed"), format!("\"{}\"", "x".repeat(250_000)));
+    let mut viewer = Viewer::of(broker, &[&pattern]);
+    viewer.snapshot();
+    let mut producer = broker.http();
+    for key in &keys {
+        producer.ask(&put(key, &state)).expect(201);
+    }
+    // Far more is owed than a socket holds when the viewer, who has read none of it, thinks better of it.
+    viewer.say(&unsubscribe(&[&pattern]));
+    viewer.say(&subscribe(&[&other]));
+    let mut large = 0;
+    loop {
+        match viewer.next() {
+            Seen::Record(record) => large += usize::from(record.key != other),
+            Seen::Synced(synced) => break assert_eq!(synced.keys.join(" "), other),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(large < 60, "{large} large states that nobody wants any more");
+}
+
 fn commands_and_changes_at_once(broker: &Broker) {
     const WRITES: u64 = 300;
     let keys = fresh_keys("at-once", 4);
@@ -244,7 +269,7 @@ fn commands_and_changes_at_once(broker: &Broker) {
                 viewer.say(&subscribe(&all));
                 let mut left = keys.clone();
                 while !left.is_empty() {
-                    if let crate::harness::Seen::Record(record) = viewer.next() {
+                    if let Seen::Record(record) = viewer.next() {
                         left.retain(|key| *key != record.key || record.rev < WRITES);
                     }
                 }

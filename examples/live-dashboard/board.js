@@ -46,7 +46,7 @@ export function showState(state, meta) {
   byId('errors-tile').classList.toggle('is-bad', errors > ERRORS_BAD_PERCENT);
   byId('p95-tile').classList.toggle('is-bad', p95 > P95_BAD_MS);
   document.title = Number.isFinite(orders) ? `${whole.format(orders)} orders/s` : 'Orders, live';
-  byId('basket').textContent = state?.average_basket ? `${money(state.currency, 2)(state.average_basket)} a basket` : '';
+  byId('basket').textContent = state?.average_basket ? `${money(state.currency, 2)(state.average_basket)} each` : '';
   showTrend();
   showRegions(state?.top_regions ?? []);
   tickFreshness();

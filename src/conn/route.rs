@@ -96,7 +96,7 @@ pub fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError>
 pub fn format(head: &Head<'_>, house: &House) -> Format {
     let cors = match (house.origins.is_any(), head.field("origin")) {
         (true, _) => Cors::Any,
-        (false, Some(origin)) if house.origins.allows(Some(origin)) => {
+        (false, Some(origin)) if allows_origin(head, house) => {
             Cors::Only(CompactString::from_utf8_lossy(origin))
         }
         (false, Some(_)) => Cors::Refused,
@@ -110,6 +110,15 @@ pub fn format(head: &Head<'_>, house: &House) -> Format {
         cors,
         ..Format::default()
     }
+}
+
+/// Whether the page that asks, if a page asks, may: one of an allowed origin, or one of the broker's own.
+fn allows_origin(head: &Head<'_>, house: &House) -> bool {
+    let origin = head.field("origin");
+    let own = origin
+        .and_then(|origin| origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://")));
+    let is_own = own.is_some() && own == head.field("host");
+    is_own || house.origins.allows(origin)
 }
 
 fn prefers_minimal(value: &[u8]) -> bool {
@@ -297,7 +306,7 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     for pattern in &patterns {
         may_read(house, holder, pattern)?;
     }
-    if head.field("origin").is_some() && !house.origins.allows(head.field("origin")) {
+    if !allows_origin(head, house) {
         return Err(WireError::OriginRefused);
     }
     if house.draining {

@@ -178,7 +178,19 @@ fn spawn(start: Start, ready: Sender<Result<(), OperatorError>>) -> Result<JoinH
     })
 }
 
+/// A core that panics takes the process with it: the others would wait for it for ever.
+struct AllOrNone;
+
+impl Drop for AllOrNone {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
 fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
+    let _all_or_none = AllOrNone;
     let Start { config, cores, port, listener, stopping } = start;
     let id = config.id;
     cores::pin(id.index(), cores);

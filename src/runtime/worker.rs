@@ -232,10 +232,6 @@ impl<F: Future<Output = Landed>> Worker<F> {
     /// Everything the shard wants, until it wants nothing.
     fn send_out(&mut self) {
         let now = self.clock.now();
-        for other in &self.others {
-            let shard = &mut self.shard;
-            self.port.send_all(*other, || shard.next_tell(*other));
-        }
         while let Some((id, bytes)) = self.shard.next_send() {
             let Some(socket) = self.socket(id) else { continue };
             if !socket.over {
@@ -255,6 +251,11 @@ impl<F: Future<Output = Landed>> Worker<F> {
                 Close::Both => self.break_off(id),
             }
             self.end_if_idle(id, now);
+        }
+        // Last, since all of the above may have something to say to other cores.
+        for other in &self.others {
+            let shard = &mut self.shard;
+            self.port.send_all(*other, || shard.next_tell(*other));
         }
     }
 

@@ -80,18 +80,24 @@ impl Shard {
         match said {
             Said::NeedMore | Said::Nothing => {}
             Said::Answer(bytes) => self.say(id, &bytes),
-            Said::Command(command) => {
-                let Some(conn) = self.conns.get_mut(id) else { return };
-                if let Speech::Stream(stream) = &mut conn.speech {
-                    stream.command = Some(Box::new(command));
-                }
-                self.read_viewer_on(id);
-            }
+            Said::Command(command) => self.take_command(id, command),
             Said::Close(bytes) => {
                 self.say(id, &bytes);
                 self.begin_close(id);
             }
         }
+    }
+
+    /// Carries a command out, or keeps it until the snapshot under way is complete. One that only takes away
+    /// need not wait for that.
+    fn take_command(&mut self, id: ConnId, command: Command) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Speech::Stream(stream) = &mut conn.speech else { return };
+        if command.subscribe.is_empty() && conn.joining.is_none() {
+            return self.command(id, command);
+        }
+        stream.command = Some(Box::new(command));
+        self.read_viewer_on(id);
     }
 
     fn say(&mut self, id: ConnId, bytes: &[u8]) {

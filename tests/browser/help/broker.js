@@ -115,7 +115,7 @@ export class Broker {
 
   /** A request by the real curl: what somebody at a terminal does. */
   async curl(method, path, { key = API_KEY, body } = {}) {
-    const args = ['-sS', '--max-time', '10', '-X', method, `${this.address}/api/lux${path}`, '-H', `Authorization: Bearer ${key}`];
+    const args = ['-sS', '--max-time', '30', '-X', method, `${this.address}/api/lux${path}`, '-H', `Authorization: Bearer ${key}`];
     if (body !== undefined) args.push('-d', body);
     const { stdout } = await run('curl', [...args, '-w', '\n%{http_code}']);
     const end = stdout.lastIndexOf('\n');

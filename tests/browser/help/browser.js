@@ -23,7 +23,7 @@ export function launch() {
 /** A fresh profile: its own storage, one size, one theme. `complaints` collects what went wrong in its pages. */
 export async function profile(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   const complaints = [];
   context.on('weberror', (error) => complaints.push(String(error.error().stack ?? error.error())));
   context.on('console', (message) => {

@@ -156,6 +156,25 @@ fn open_connections_hear_that_the_broker_is_not_ready() {
 }
 
 #[test]
+fn a_new_write_is_refused() {
+    let broker = Setup::cores(1).start();
+    let mut holding = broker.http();
+    holding.send(&[get("nothing").bytes(), put("held", "1").head_bytes()].concat());
+    holding.answer().expect(404);
+    let mut writer = broker.http();
+    writer.ask(&put("board", "1")).expect(201);
+    let late = put("board", "2").bytes();
+    writer.send(&late[..10]);
+    broker.signal(Signal::SIGTERM);
+    wait_until_refused(&broker);
+    writer.send(&late[10..]);
+    writer.answer().trouble(503);
+    holding.send(put("held", "1").body_bytes());
+    holding.answer().expect(201);
+    assert_eq!(broker.ended().0, 0);
+}
+
+#[test]
 fn an_idle_connection_may_still_ask_whether_the_broker_is_ready() {
     let broker = Setup::cores(1).start();
     let mut holding = broker.http();

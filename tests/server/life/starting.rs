@@ -54,6 +54,18 @@ fn a_port_that_was_held_until_now_is_free_again() {
 }
 
 #[test]
+fn a_port_whose_broker_was_killed_is_free_again() {
+    let mut address = Setup::cores(2).start().address;
+    for _ in 0..8 {
+        // Dropped, and so killed, while a connection is open: the kernel lets go of the port a little later.
+        let broker = Setup::cores(2).listen(address).start();
+        let mut open = broker.http();
+        open.ask(&put("board", "1")).expect(201);
+        address = broker.address;
+    }
+}
+
+#[test]
 fn more_loops_than_the_machine_has_cores_are_fine() {
     let broker = Setup::cores(9).start();
     for (at, mut connection) in broker.connections(40).into_iter().enumerate() {

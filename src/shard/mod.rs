@@ -6,6 +6,7 @@
 //! Read first: `shard/contract.rs`; then the life of a PUT: `requests.rs`, `writes.rs`, `spread.rs`,
 //! `sending.rs`.
 
+pub mod census;
 pub mod contract;
 pub mod interest;
 pub mod owner;

@@ -84,6 +84,11 @@ impl Store {
         self.keys_live
     }
 
+    /// Deletions that are remembered.
+    pub fn tombstones(&self) -> usize {
+        self.remembered
+    }
+
     /// Memory that the states of this core hold, in bytes.
     pub fn bytes_live(&self) -> usize {
         self.bytes_live

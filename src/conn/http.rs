@@ -138,9 +138,9 @@ impl Http {
         self.held = bytes;
     }
 
-    /// Whether bytes wait to be read.
-    pub fn holds_bytes(&self) -> bool {
-        !self.held.is_empty()
+    /// How many bytes wait to be read.
+    pub fn held_bytes(&self) -> usize {
+        self.held.len()
     }
 
     /// Looks at bytes that begin where the last look ended; says how many are done with, and what they were.

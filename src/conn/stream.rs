@@ -22,11 +22,18 @@ pub struct Stream {
     pub single: bool,
     /// Pings that were handed to the kernel and not answered.
     pub pings_unanswered: u8,
-    /// A deletion this viewer was owed had to be forgotten: it gets its whole snapshot again.
-    pub resync: bool,
-    /// A command that waits until the snapshot before it is complete. Nothing is read behind it.
-    pub command: Option<Box<Command>>,
+    /// What waits until the snapshot under way is complete, or until the peer has read its answers.
+    pub later: Option<Box<Later>>,
     speech: Speech,
+}
+
+/// What a viewer said and is not done yet.
+#[derive(Default)]
+pub struct Later {
+    /// A command that would begin another snapshot.
+    pub command: Option<Command>,
+    /// What it said behind it.
+    pub bytes: Vec<u8>,
 }
 
 enum Speech {
@@ -60,7 +67,7 @@ impl Stream {
     }
 
     fn new(holder: HolderId, single: bool, speech: Speech) -> Stream {
-        Stream { holder, single, pings_unanswered: 0, resync: false, command: None, speech }
+        Stream { holder, single, pings_unanswered: 0, later: None, speech }
     }
 
     /// Whether it is a WebSocket.
@@ -74,6 +81,16 @@ impl Stream {
             Speech::Socket(reader) => !reader.is_idle(),
             Speech::Events => false,
         }
+    }
+
+    /// Whether a command waits; nothing is read behind it.
+    pub fn has_command_waiting(&self) -> bool {
+        self.later.as_ref().is_some_and(|later| later.command.is_some())
+    }
+
+    /// Keeps bytes that come behind what waits.
+    pub fn keep(&mut self, bytes: &[u8]) {
+        self.later.get_or_insert_default().bytes.extend_from_slice(bytes);
     }
 
     /// How records are spoken here.

@@ -49,6 +49,8 @@ pub enum Waiting {
 
 /// Patterns that a peer is about to watch, while the other cores bring what they have of them.
 pub struct Joining {
+    /// Which of this core's joinings this is: a word meant for an earlier one of the same peer is late.
+    pub number: u32,
     /// The patterns, and where their watchers stand on this core.
     pub places: Vec<(Pattern, Place)>,
     /// Words from other cores still to come.

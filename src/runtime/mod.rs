@@ -204,7 +204,7 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     let others = (0..config.shards).map(ShardId).filter(|shard| *shard != id).collect();
     let shard = Shard::new(config);
     runtime.block_on(async {
-        match Worker::new(shard, others, port, listener, flights::flights(), stopping) {
+        match Worker::new(shard, others, port, listener, stopping) {
             Ok(worker) => {
                 let _ = ready.send(Ok(()));
                 worker.run().await;

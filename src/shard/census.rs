@@ -5,7 +5,7 @@
 //!
 //! Read first: `shard/mod.rs`.
 
-use crate::conn::Conn;
+use crate::conn::{Conn, Speech};
 use crate::ids::{ConnId, Rev, ShardId};
 use crate::key::Key;
 use crate::shard::Shard;
@@ -122,8 +122,15 @@ fn debt(conn: &Conn) -> Debt {
     Debt {
         owed: conn.outbox.owed.len(),
         answer_bytes: conn.outbox.answer_bytes(),
-        held_bytes: conn.held.len(),
+        held_bytes: held_bytes(conn),
         watches: conn.watches.len() + joining,
         is_joining: conn.joining.is_some(),
+    }
+}
+
+fn held_bytes(conn: &Conn) -> usize {
+    match &conn.speech {
+        Speech::Http(http, _) => http.held_bytes(),
+        Speech::Stream(stream) => stream.later.as_ref().map_or(0, |later| later.bytes.len()),
     }
 }

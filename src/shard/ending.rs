@@ -13,6 +13,7 @@ use crate::ids::ConnId;
 use crate::limits::{DRAIN_IDLE_MS, LINGER_MS};
 use crate::shard::Shard;
 use crate::shard::contract::Close;
+use crate::shard::viewers::CLOSE_RESTART;
 use crate::time::{Deadline, Now};
 use crate::wire::WireError;
 
@@ -28,7 +29,7 @@ impl Shard {
         self.house.draining = true;
         for id in self.conns.ids() {
             match self.conns.get(id).map(|conn| &conn.speech) {
-                Some(Speech::Stream(_)) => self.close_viewer(id, 1012, "the broker is restarting"),
+                Some(Speech::Stream(_)) => self.close_viewer(id, CLOSE_RESTART, "the broker is restarting"),
                 Some(Speech::Http(_, Some(_))) => self.end_poll(id),
                 Some(Speech::Http(http, None)) if http.phase() == Phase::Idle => {
                     self.set_due(id, now.after(DRAIN_IDLE_MS));
@@ -101,7 +102,9 @@ impl Shard {
         }
         conn.life = life;
         conn.outbox.forget_states();
-        conn.held = Vec::new();
+        if let Speech::Stream(stream) = &mut conn.speech {
+            stream.later = None;
+        }
         self.leave_everything(id);
     }
 

@@ -75,6 +75,8 @@ pub struct Shard {
     groups: Groups,
     conns: Conns,
     links: Vec<Link>,
+    /// How often a peer of this core began to watch.
+    joinings: u32,
     timers: Timers,
     /// When a key of the table expires next, Unix milliseconds.
     next_expiry_ms: Option<u64>,
@@ -103,6 +105,7 @@ impl Shard {
             groups: Groups::default(),
             conns: Conns::default(),
             links: (0..shards).map(|_| Link::default()).collect(),
+            joinings: 0,
             timers: Timers::default(),
             next_expiry_ms,
             descriptors,

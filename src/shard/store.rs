@@ -51,7 +51,9 @@ impl Entry {
         let is_watched = self.watchers.is_held() || (!self.owned && !self.groups.is_empty());
         match &self.record {
             None => self.watchers.is_held(),
-            Some(record) if !is_state(record) => self.remembered || self.watchers.is_held(),
+            Some(record) if !is_state(record) => {
+                (self.remembered && (self.owned || is_watched)) || self.watchers.is_held()
+            }
             Some(_) => self.owned || is_watched,
         }
     }

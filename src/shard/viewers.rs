@@ -8,16 +8,18 @@
 use std::collections::HashSet;
 
 use crate::conn::call::{Format, Protocol, Viewing};
-use crate::conn::stream::{self, Said, Stream};
+use crate::conn::stream::{self, Later, Said, Stream};
 use crate::conn::waiting::Purpose;
 use crate::conn::{Life, Speech, reply};
 use crate::ids::{ConnId, KeyId, Place, Rev};
 use crate::key::Pattern;
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::shard::Shard;
-use crate::shard::conns::Conns;
 use crate::wire::WireError;
 use crate::wire::message::{self, Command};
+
+/// The viewer is to come back: the broker restarts, or cannot tell it all that it missed.
+pub(super) const CLOSE_RESTART: u16 = 1012;
 
 impl Shard {
     /// An HTTP connection becomes a viewer.
@@ -48,9 +50,8 @@ impl Shard {
             if conn.life != Life::Open {
                 return;
             }
-            if stream.command.is_some() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
-                conn.held.extend_from_slice(&bytes[at..]);
-                return;
+            if stream.has_command_waiting() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
+                return stream.keep(&bytes[at..]);
             }
             let (used, said) = stream.next(&mut bytes[at..], message_bytes_max, patterns_max);
             at += used;
@@ -60,20 +61,18 @@ impl Shard {
 
     /// Goes on where a viewer's command, and its bytes behind it, had to wait.
     pub(super) fn read_viewer_on(&mut self, id: ConnId) {
-        if let Some(conn) = self.conns.get_mut(id)
-            && let Speech::Stream(stream) = &mut conn.speech
-            && conn.joining.is_none()
-            && !conn.outbox.has_mark()
-            && let Some(command) = stream.command.take()
-        {
-            self.command(id, *command);
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let is_busy = conn.joining.is_some() || conn.outbox.has_mark();
+        let Speech::Stream(stream) = &mut conn.speech else { return };
+        if is_busy && stream.has_command_waiting() {
+            return;
         }
-        if let Some(conn) = self.conns.get_mut(id)
-            && !conn.held.is_empty()
-        {
-            let mut held = std::mem::take(&mut conn.held);
-            self.read_viewer(id, &mut held);
+        let Some(later) = stream.later.take() else { return };
+        let Later { command, mut bytes } = *later;
+        if let Some(command) = command {
+            self.command(id, command);
         }
+        self.read_viewer(id, &mut bytes);
     }
 
     fn heard(&mut self, id: ConnId, said: Said) {
@@ -96,7 +95,7 @@ impl Shard {
         if command.subscribe.is_empty() && conn.joining.is_none() {
             return self.command(id, command);
         }
-        stream.command = Some(Box::new(command));
+        stream.later.get_or_insert_default().command = Some(command);
         self.read_viewer_on(id);
     }
 
@@ -236,19 +235,6 @@ impl Shard {
         }
     }
 
-    /// A viewer that has read all it was owed gets its snapshot again, if a deletion had to be forgotten.
-    pub(super) fn resync_if_wanted(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        let Speech::Stream(stream) = &mut conn.speech else { return };
-        if !stream.resync || !conn.outbox.owed.is_empty() || conn.joining.is_some() {
-            return;
-        }
-        stream.resync = false;
-        let places: Vec<Place> = conn.watches.iter().map(|watch| watch.place).collect();
-        places.into_iter().for_each(|place| self.owe_snapshot(id, place));
-        self.owe_synced(id, &message::synced(&self.house.epoch, None));
-    }
-
     /// A heartbeat is due. A peer that has not taken the bytes before it is slow, not dead, and is left alone.
     pub(super) fn beat(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else { return };
@@ -274,15 +260,5 @@ impl Shard {
             self.say(id, &farewell);
             self.begin_close(id);
         }
-    }
-}
-
-/// A viewer is owed a deletion that is about to be forgotten.
-pub(super) fn want_resync(conns: &mut Conns, id: ConnId, key: KeyId) {
-    if let Some(conn) = conns.get_mut(id)
-        && conn.outbox.owed.contains(key)
-        && let Speech::Stream(stream) = &mut conn.speech
-    {
-        stream.resync = true;
     }
 }

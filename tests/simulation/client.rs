@@ -231,7 +231,12 @@ impl Client {
         let plan = sight.plan;
         let fits = match code {
             1000 => asked,
-            1011 => plan.has(Fault::Leap) || plan.has(Fault::Deaf) || plan.has(Fault::Stall) || sight.now_ms > 60_000,
+            1011 => {
+                plan.has(Fault::Leap)
+                    || plan.has(Fault::Deaf)
+                    || plan.has(Fault::Stall)
+                    || sight.now_ms > 60_000
+            }
             1012 => sight.draining || plan.has(Fault::Tombstones),
             4401 => {
                 let may = self.view.patterns.iter().all(|pattern| sight.table.may_read(self.holder, pattern));
@@ -282,7 +287,7 @@ impl Client {
     }
 
     /// The broker has said all it will say on this connection; whole, or broken off.
-    /// `quiet_ms` is for how long nothing had reached the broker when it closed.
+    /// `quiet_ms` is the longest time in which nothing reached the broker.
     pub fn ended(&mut self, whole: bool, quiet_ms: u64, sight: &Sight<'_>) -> Kept {
         let Some(line) = self.line.take() else { return Ok(()) };
         let may = self.view.patterns.iter().all(|pattern| sight.table.may_read(self.holder, pattern));
@@ -294,9 +299,9 @@ impl Client {
         let is_idle = quiet_ms >= if line.answers == 0 { 10_000 } else { 75_000 } || sight.draining;
         match line.mode {
             Mode::Http if line.answered_last => Ok(()),
-            Mode::Http => hold(is_idle, "never closed without an answer", || {
-                format!("{:?} outstanding", line.expects)
-            }),
+            Mode::Http => {
+                hold(is_idle, "never closed without an answer", || format!("{:?} outstanding", line.expects))
+            }
             // A close frame that its viewer does not take within 30 s is given up.
             Mode::Socket => hold(is_sent_away, "a stream ends for a reason", || {
                 "a socket closed without a close frame".to_owned()

@@ -82,14 +82,7 @@ impl Expect {
     pub fn new(ask: Ask, holder: usize, sight: &Sight<'_>) -> Expect {
         let floor = |key: &KeyTruth| if key.is_live { key.rev } else { 0 };
         let floors = sight.truth.keys.iter().map(floor).collect();
-        let mut expect = Expect {
-            ask,
-            step: sight.step,
-            at_ms: sight.now_ms,
-            holder,
-            allowed: true,
-            floors,
-        };
+        let mut expect = Expect { ask, step: sight.step, at_ms: sight.now_ms, holder, allowed: true, floors };
         expect.allowed = expect.is_allowed(sight);
         expect
     }
@@ -102,7 +95,9 @@ impl Expect {
     fn is_allowed(&self, sight: &Sight<'_>) -> bool {
         let (table, holder) = (sight.table, self.holder);
         match &self.ask {
-            Ask::Write { key, .. } | Ask::Delete { key, .. } => table.may_write(holder, sight.truth.name(*key)),
+            Ask::Write { key, .. } | Ask::Delete { key, .. } => {
+                table.may_write(holder, sight.truth.name(*key))
+            }
             Ask::Get { key, .. } | Ask::Wait { key, .. } => table.may_read(holder, sight.truth.name(*key)),
             Ask::List { prefix, .. } => table.may_read(holder, &format!("{prefix}*")),
             Ask::Stream { patterns, .. } => patterns.iter().all(|pattern| table.may_read(holder, pattern)),
@@ -152,10 +147,13 @@ impl Expect {
             200 | 201 if !minimal => {
                 let record = self.record_of(answer, sight)?;
                 let data = record.data.as_deref().unwrap_or_default();
-                let own = format!("\"{}\":{number}", if is_patch { format!("p{number}") } else { "w".into() });
-                hold(data.contains(&own) && sight.truth.name(key) == record.key, "answers in request order", || {
-                    format!("{:?} got {}", self.ask, show(&record))
-                })?;
+                let own =
+                    format!("\"{}\":{number}", if is_patch { format!("p{number}") } else { "w".into() });
+                hold(
+                    data.contains(&own) && sight.truth.name(key) == record.key,
+                    "answers in request order",
+                    || format!("{:?} got {}", self.ask, show(&record)),
+                )?;
                 Some(record.rev)
             }
             _ => return breach("every write has an answer", describe()),
@@ -175,7 +173,9 @@ impl Expect {
         let describe = || format!("{:?} got {}", self.ask, answer.status);
         match answer.status {
             204 => {
-                let Some((_, rev)) = answer.etag() else { return breach("a deletion has an ETag", describe()) };
+                let Some((_, rev)) = answer.etag() else {
+                    return breach("a deletion has an ETag", describe());
+                };
                 self.judge_condition(condition, rev, None)
             }
             404 => hold(sight.truth.was_absent_since(key, self.step), "404 where there is nothing", describe),
@@ -195,7 +195,13 @@ impl Expect {
     }
 
     /// A write was refused: what its condition names was not what was there all along.
-    fn judge_conflict(&self, key: usize, condition: Condition, answer: &Answer, sight: &mut Sight<'_>) -> Kept {
+    fn judge_conflict(
+        &self,
+        key: usize,
+        condition: Condition,
+        answer: &Answer,
+        sight: &mut Sight<'_>,
+    ) -> Kept {
         if answer.field("etag").is_some() {
             self.record_of(answer, sight)?;
         }
@@ -215,7 +221,8 @@ impl Expect {
             _ => return Ok(()),
         };
         let floor = self.floors[key];
-        let describe = || format!("{:?} of revision {floor} got {} {:?}", self.ask, answer.status, answer.etag());
+        let describe =
+            || format!("{:?} of revision {floor} got {} {:?}", self.ask, answer.status, answer.etag());
         const ACKED: &str = "an acknowledged write is readable from every core";
         match (answer.status, wait_ms) {
             (200, _) => {
@@ -252,13 +259,15 @@ impl Expect {
         for record in &records {
             sight.truth.saw(record)?;
             let key = sight.truth.place(&record.key).unwrap_or_default();
-            let is_asked = record.key.starts_with(prefix.as_str()) && after.as_ref().is_none_or(|a| record.key > *a);
+            let is_asked =
+                record.key.starts_with(prefix.as_str()) && after.as_ref().is_none_or(|a| record.key > *a);
             hold(is_asked && !record.deleted && record.rev >= self.floors[key], PROMISE, describe)?;
         }
         for (key, floor) in self.floors.iter().enumerate().filter(|(_, floor)| **floor > 0) {
             let (name, life) = (sight.truth.name(key), &sight.truth.keys[key]);
             let is_still = life.is_live && life.rev == *floor;
-            let is_asked = matches(&format!("{prefix}*"), name) && after.as_ref().is_none_or(|a| name > a.as_str());
+            let is_asked =
+                matches(&format!("{prefix}*"), name) && after.as_ref().is_none_or(|a| name > a.as_str());
             let is_on_page = next.as_ref().is_none_or(|next| name <= next.as_str());
             let is_there = records.iter().any(|record| record.key == name && record.rev == *floor);
             hold(!is_still || !is_asked || !is_on_page || is_there, PROMISE, || {
@@ -276,9 +285,10 @@ impl Expect {
                 sight.truth.saw(&record)?;
                 Ok(record)
             }
-            Ok(Said::Synced(..) | Said::Error(_)) | Err(_) => {
-                breach("one encoding", format!("{:?} got {}", self.ask, String::from_utf8_lossy(&answer.body)))
-            }
+            Ok(Said::Synced(..) | Said::Error(_)) | Err(_) => breach(
+                "one encoding",
+                format!("{:?} got {}", self.ask, String::from_utf8_lossy(&answer.body)),
+            ),
         }
     }
 }

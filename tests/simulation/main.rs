@@ -47,7 +47,9 @@ fn main() -> ExitCode {
             true
         }
         What::Nothing => true,
-        What::TestRun => sweep::once_failed() & sweep::sweep(0, SEEDS, &options) & sweep::of_this_commit(&options),
+        What::TestRun => {
+            sweep::once_failed() & sweep::sweep(0, SEEDS, &options) & sweep::of_this_commit(&options)
+        }
         What::Seeds { from, count } => sweep::sweep(from, count, &options),
         What::One(seed) => shrink::show(seed, &options),
     };

@@ -136,6 +136,7 @@ impl World {
             sent_up: 0,
             arrived_up: 0,
             arrived_ms: self.now.monotonic_ms,
+            was_cut: false,
             quiet_ms: 0,
         };
         let at = self.socks.iter().position(Option::is_none).unwrap_or(self.socks.len());
@@ -193,6 +194,7 @@ impl World {
         let Some(sock) = self.sock(at) else { return Ok(false) };
         let mut bytes: Vec<u8> = sock.up.drain(..len).collect();
         sock.arrived_up += len as u64;
+        sock.quiet_ms = sock.quiet_ms.max(now.monotonic_ms - sock.arrived_ms);
         sock.arrived_ms = now.monotonic_ms;
         sock.reading = 0;
         let mut has_ping = false;
@@ -308,7 +310,11 @@ impl World {
         }
         let Some(client) = sock.client else { return Ok(self.pass_by(at)) };
         if sock.down.is_empty() {
-            return if sock.down_end || sock.broken { self.hang_up(client, at).map(|()| true) } else { Ok(false) };
+            return if sock.down_end || sock.broken {
+                self.hang_up(client, at).map(|()| true)
+            } else {
+                Ok(false)
+            };
         }
         let len = self.cut(sock.down.len());
         let Some(sock) = self.sock(at) else { return Ok(false) };
@@ -338,7 +344,7 @@ impl World {
     /// A client has heard the last of a connection.
     fn hang_up(&mut self, client: usize, at: usize) -> Kept {
         let Some(sock) = self.sock(at) else { return Ok(()) };
-        let (core, whole, quiet_ms) = (sock.core, !sock.broken, sock.quiet_ms);
+        let (core, whole, quiet_ms) = (sock.core, !sock.broken && !sock.was_cut, sock.quiet_ms);
         sock.client = None;
         sock.up_end = true;
         self.with_client(client, core, |client, sight| client.ended(whole, quiet_ms, sight))
@@ -412,7 +418,11 @@ impl World {
             any = true;
             let Some(at) = self.find(core, id) else { continue };
             self.note(|| format!("core {core} closes conn {at}: {close:?}"));
-            self.came_back(at, |sock| sock.quiet_ms = now.monotonic_ms - sock.arrived_ms);
+            let waits = self.cores[core].shard.debt(id).is_some_and(|debt| debt.answer_bytes > 0);
+            self.came_back(at, |sock| {
+                sock.quiet_ms = sock.quiet_ms.max(now.monotonic_ms - sock.arrived_ms);
+                sock.was_cut |= waits || sock.writing.is_some() || !sock.tap.rest.is_empty();
+            });
             self.came_back(at, |sock| match close {
                 Close::Write => sock.down_end = true,
                 Close::Both => (sock.over, sock.down_end) = (true, true),

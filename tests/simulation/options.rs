@@ -9,10 +9,11 @@ use crate::plan::{Fault, Less};
 
 /// What can be said.
 pub const USAGE: &str = "usage: simulation [--seeds N [--from S]] [--seed S [--shrink] [--show]]
-                  [--steps N] [--cores N] [--keys N] [--peers N] [--without FAULT,…] [--threads N] [--first]
+                  [--steps N] [--cores N] [--keys N] [--peers N] [--without FAULT,…] [--threads N] [--every] [--first]
   --seeds N    run N seeds and report every broken promise
   --seed S     run one seed; --shrink looks for the smallest run that still fails, --show prints each move
   --steps, --cores, --keys, --peers, --without   take away from what the seed drew
+  --every      print a line for every failure
   --first      stop at the first failure and do not shrink it";
 
 /// What to do.
@@ -48,6 +49,8 @@ pub struct Options {
     pub shrinks: bool,
     /// Print each move.
     pub shows: bool,
+    /// Print a line for every failure, those that are not shrunk included.
+    pub lists: bool,
     /// Stop at the first failure.
     pub stops_at_first: bool,
 }
@@ -63,6 +66,7 @@ impl Options {
             shrinks: false,
             shows: false,
             stops_at_first: false,
+            lists: false,
         };
         let (mut from, mut count, mut one) = (0, None, None);
         while let Some(arg) = args.next() {
@@ -81,12 +85,14 @@ impl Options {
                 "--peers" => options.less.peers = Some(number()?.max(1) as usize),
                 "--without" => {
                     for name in args.next().unwrap_or_default().split(',') {
-                        let fault = Fault::named(name).ok_or_else(|| format!("no fault is called `{name}`"))?;
+                        let fault =
+                            Fault::named(name).ok_or_else(|| format!("no fault is called `{name}`"))?;
                         options.less.without.insert(fault);
                     }
                 }
                 "--shrink" => options.shrinks = true,
                 "--show" => options.shows = true,
+                "--every" => options.lists = true,
                 "--first" => options.stops_at_first = true,
                 "--list" => options.what = What::Listing,
                 "--test-threads" | "--skip" | "--format" | "--color" => drop(args.next()),

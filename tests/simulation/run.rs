@@ -64,8 +64,8 @@ fn settle(world: &mut World) -> Kept {
                 any |= world.be_told(core, other)?;
                 any |= world.tell(core, other)?;
             }
-            any |= world.do_chores(core)?;
             any |= world.offer(core)?;
+            any |= world.do_chores(core)?;
         }
         for at in 0..world.socks.len() {
             any |= world.arrive(at)?;
@@ -100,7 +100,8 @@ fn check_answered(world: &World) -> Kept {
 /// Every open stream shows what is true.
 fn check_viewers(world: &World) -> Kept {
     for client in &world.clients {
-        let is_open = client.line.as_ref().is_some_and(|line| matches!(line.mode, Mode::Socket | Mode::Events));
+        let is_open =
+            client.line.as_ref().is_some_and(|line| matches!(line.mode, Mode::Socket | Mode::Events));
         if is_open && client.role != Role::Vandal {
             client.view.converged(&world.truth)?;
         }
@@ -252,9 +253,11 @@ fn check_nothing_left(world: &World) -> Kept {
         let census = core.shard.census();
         let mut zero = census.clone();
         (zero.keys_live, zero.tombstones, zero.entries_owned) = (0, 0, 0);
-        hold(zero == lux::shard::census::Census::default(), "everything zero when everyone has left", || {
-            format!("core {at}: {census:?}")
-        })?;
+        hold(
+            zero == lux::shard::census::Census::default(),
+            "everything zero when everyone has left",
+            || format!("core {at}: {census:?}"),
+        )?;
         let kept = census.keys_live + census.tombstones;
         hold(census.entries_owned == kept, "everything zero when everyone has left", || {
             format!("core {at}: {census:?}")

@@ -85,7 +85,7 @@ impl Failure {
             let before = best.less.clone();
             for fault in FAULTS {
                 if Plan::draw(best.seed, &best.less).has(fault) {
-                    best = best.with(|less, _| drop(less.without.insert(fault)));
+                    best = best.with(|less, _| less.without.extend([fault]));
                 }
             }
             let plan = Plan::draw(best.seed, &best.less);

@@ -130,6 +130,9 @@ fn report(failures: Vec<Failure>, seeds: u64, begin: Instant, options: &Options)
     for failure in &failures {
         *by_promise.entry(failure.breach.promise).or_default() += 1;
     }
+    for failure in failures.iter().filter(|_| options.lists) {
+        println!("seed {}, step {}: {}", failure.seed, failure.step, failure.breach.promise);
+    }
     let mut shown = std::collections::BTreeSet::new();
     for failure in failures {
         if shown.len() == SHOWN || !shown.insert(failure.breach.promise) {

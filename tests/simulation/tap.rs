@@ -63,7 +63,8 @@ impl Tap {
         match bytes.first() {
             Some(0x81 | 0x88..=0x8a) => {
                 let must_pong = std::mem::take(&mut self.owes_pong);
-                let is_state = bytes[0] == 0x81 && bytes.windows(8).take(12).any(|eight| eight.starts_with(b"{\"key\":"));
+                let is_state = bytes[0] == 0x81
+                    && bytes.windows(8).take(12).any(|eight| eight.starts_with(b"{\"key\":"));
                 hold(!must_pong || !is_state, "control first", || "a state went before a pong".to_owned())?;
                 while let Some((frame, used)) = read_frame(&bytes[at..])? {
                     at += used;
@@ -95,7 +96,9 @@ impl Tap {
     }
 
     fn check_record(&self, record: &Record, shard: &Shard, client: Option<&Client>, table: &Table) -> Kept {
-        let Ok(key) = Key::parse(record.key.as_bytes()) else { return breach("no invented value", show(record)) };
+        let Ok(key) = Key::parse(record.key.as_bytes()) else {
+            return breach("no invented value", show(record));
+        };
         let newest = shard.newest_rev(&key).0;
         hold(record.rev == newest, "fresh at send", || {
             format!("{} was handed out while its core knew {newest}", show(record))
@@ -121,7 +124,8 @@ impl Tap {
             self.offered.insert(*key, record.rev);
             self.waiting.remove(key);
         }
-        let Some(client) = client.filter(|client| client.view.synced && client.view.pending.is_empty()) else {
+        let Some(client) = client.filter(|client| client.view.synced && client.view.pending.is_empty())
+        else {
             self.waiting.clear();
             return Ok(());
         };

@@ -123,7 +123,9 @@ impl Truth {
         let Some(record) = record.filter(|record| record.rev > 0) else { return Ok(()) };
         // A deletion that was forgotten comes back with a revision that others had.
         let is_echo = record.deleted && record.updated_at == 0;
-        hold(rev > before || is_echo, "monotonic", || format!("key {key} at its owner: {rev} after {before}"))?;
+        hold(rev > before || is_echo, "monotonic", || {
+            format!("key {key} at its owner: {rev} after {before}")
+        })?;
         self.keys[key].newest = before.max(rev);
         self.saw(&record)
     }
@@ -181,9 +183,8 @@ impl Truth {
         }
         for number in parts.base.iter().chain(&parts.patches) {
             let wished = self.wishes.get(number).filter(|wish| wish.key == key);
-            let fits = wished.is_some_and(|wish| {
-                (parts.base == Some(*number)) == matches!(wish.kind, WishKind::Put(_))
-            });
+            let fits = wished
+                .is_some_and(|wish| (parts.base == Some(*number)) == matches!(wish.kind, WishKind::Put(_)));
             hold(fits, PROMISE, || format!("nobody asked for {number} in {}", show(record)))?;
         }
         if let Some(base) = parts.base.filter(|_| parts.patches.is_empty())
@@ -200,9 +201,11 @@ impl Truth {
             let mut before: Option<(&u64, &Version)> = None;
             for (rev, version) in &life.versions {
                 if let Some((before_rev, before)) = before {
-                    hold(before.record.updated_at <= version.record.updated_at, "updatedAt never goes back", || {
-                        format!("{} then {}", show(&before.record), show(&version.record))
-                    })?;
+                    hold(
+                        before.record.updated_at <= version.record.updated_at,
+                        "updatedAt never goes back",
+                        || format!("{} then {}", show(&before.record), show(&version.record)),
+                    )?;
                     if before_rev + 1 == *rev {
                         self.verify_pair(before, version)?;
                     }
@@ -243,7 +246,10 @@ impl Truth {
         for (number, wish) in self.wishes.iter().filter(|(_, wish)| wish.key == key) {
             let Some(rev) = wish.acked else { continue };
             if let Some(other) = taken.insert(rev, number) {
-                return breach("one revision per write", format!("{other} and {number} were both told {rev}"));
+                return breach(
+                    "one revision per write",
+                    format!("{other} and {number} were both told {rev}"),
+                );
             }
             let Some(version) = self.keys[key].versions.get(&rev) else { continue };
             let fits = version.parts.as_ref().is_some_and(|parts| match wish.kind {

@@ -19,6 +19,8 @@ pub struct Asked {
     pub patterns: Vec<String>,
     /// Each key's revision at its owner then, 0 where it had no state.
     pub floors: Vec<u64>,
+    /// Those of them that were not watched before: only they are asked of other cores again.
+    fresh: Vec<String>,
     /// What was seen since.
     seen: BTreeSet<usize>,
 }
@@ -27,7 +29,8 @@ impl Asked {
     /// A question of now.
     pub fn new(patterns: Vec<String>, truth: &Truth) -> Asked {
         let floor = |key: &crate::truth::KeyTruth| if key.is_live { key.rev } else { 0 };
-        Asked { patterns, floors: truth.keys.iter().map(floor).collect(), seen: BTreeSet::new() }
+        let floors = truth.keys.iter().map(floor).collect();
+        Asked { fresh: patterns.clone(), patterns, floors, seen: BTreeSet::new() }
     }
 }
 
@@ -70,12 +73,14 @@ impl View {
 
     /// The viewer asks for more.
     pub fn subscribe(&mut self, patterns: &[String], truth: &Truth) {
+        let mut asked = Asked::new(patterns.to_vec(), truth);
+        asked.fresh.retain(|pattern| !self.patterns.contains(pattern));
         for pattern in patterns {
             if !self.patterns.contains(pattern) {
                 self.patterns.push(pattern.clone());
             }
         }
-        self.pending.push_back(Asked::new(patterns.to_vec(), truth));
+        self.pending.push_back(asked);
     }
 
     /// The viewer asks for less.
@@ -140,7 +145,9 @@ impl View {
                     self.ended.clear();
                 }
             }
-            (false, Some(_)) | (true, None) => return breach(PROMISE, format!("synced out of turn: {keys:?}")),
+            (false, Some(_)) | (true, None) => {
+                return breach(PROMISE, format!("synced out of turn: {keys:?}"));
+            }
         }
         let names = |key: usize, truth: &Truth| {
             asked.patterns.iter().any(|pattern| matches(pattern, truth.name(key)))
@@ -148,7 +155,10 @@ impl View {
         if !self.resumed {
             self.held.retain(|key, _| !names(*key, truth) || asked.seen.contains(key));
         }
-        for (key, floor) in asked.floors.iter().enumerate().filter(|(key, _)| names(*key, truth)) {
+        for (key, floor) in asked.floors.iter().enumerate() {
+            if !asked.fresh.iter().any(|pattern| matches(pattern, truth.name(key))) {
+                continue;
+            }
             let life = &truth.keys[key];
             let is_still = life.is_live && life.rev == *floor && *floor > 0;
             let held = self.held.get(&key);

@@ -98,7 +98,9 @@ pub struct Sock {
     pub arrived_up: u64,
     /// When some last did.
     pub arrived_ms: u64,
-    /// For how long none had when the broker closed.
+    /// The broker gave it up with bytes left to send, as it may 30 s after it began to close.
+    pub was_cut: bool,
+    /// The longest time in which none did.
     pub quiet_ms: u64,
 }
 
@@ -164,8 +166,7 @@ impl World {
             dice: Dice::new(seed, &format!("client {at}")),
             next_number: 1 + at as u64 * 10_000_000,
         };
-        let names: Vec<Key> =
-            plan.keys.iter().filter_map(|name| Key::parse(name.as_bytes()).ok()).collect();
+        let names: Vec<Key> = plan.keys.iter().filter_map(|name| Key::parse(name.as_bytes()).ok()).collect();
         let mut world = World {
             clients: plan.roles.iter().enumerate().map(client).collect(),
             cores: Vec::new(),
@@ -205,6 +206,7 @@ impl World {
                     hash_seed,
                     epoch: epoch.clone(),
                     limits: self.plan.limits.clone(),
+                    descriptors: usize::MAX,
                     access: self.table.access.clone(),
                     origins: Origins::any(),
                 }),
@@ -219,8 +221,7 @@ impl World {
             .collect();
         self.socks.clear();
         self.truth = Truth::new(epoch.as_str(), &self.plan.keys);
-        self.owners =
-            self.names.iter().map(|name| self.cores[0].shard.owner_of(name).index()).collect();
+        self.owners = self.names.iter().map(|name| self.cores[0].shard.owner_of(name).index()).collect();
         for client in &mut self.clients {
             client.line = None;
             client.known.fill(0);

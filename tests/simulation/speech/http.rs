@@ -39,7 +39,11 @@ impl Answer {
 /// that its head took too long gets a body all the same, since nobody knew the method.
 pub fn take_answer(heard: &mut Vec<u8>, bare: bool) -> Result<Option<Answer>, String> {
     let Some(end) = heard.windows(4).position(|four| four == b"\r\n\r\n") else {
-        return if heard.len() > 64 * 1024 { Err("an answer's head without an end".into()) } else { Ok(None) };
+        return if heard.len() > 64 * 1024 {
+            Err("an answer's head without an end".into())
+        } else {
+            Ok(None)
+        };
     };
     let head = std::str::from_utf8(&heard[..end]).map_err(|_| "an answer's head is not UTF-8")?;
     let mut answer = parse_head(head)?;

@@ -59,7 +59,8 @@ struct Members<'t> {
 /// Reads what the broker said.
 pub fn read(text: &[u8]) -> Result<Said, String> {
     let show = || String::from_utf8_lossy(&text[..text.len().min(200)]).into_owned();
-    let members: Members<'_> = serde_json::from_slice(text).map_err(|error| format!("{error}: {}", show()))?;
+    let members: Members<'_> =
+        serde_json::from_slice(text).map_err(|error| format!("{error}: {}", show()))?;
     match members {
         Members { key: Some(key), rev: Some(rev), updated_at: Some(updated_at), data, deleted, .. } => {
             let data = data.map(|raw| raw.get().to_owned());

@@ -24,6 +24,7 @@ pub struct Http {
     stage: Stage,
     /// Bytes that arrived and are not understood yet, or wait for the exchange before them.
     held: Vec<u8>,
+    is_being_read: bool,
     /// Heads read so far, wrapping.
     heads: u32,
 }
@@ -116,8 +117,14 @@ impl Http {
         }
     }
 
-    /// Takes the bytes that were held back, so that they can be read in front of `fresh` ones.
-    pub fn take_held(&mut self, fresh: &[u8]) -> Option<Vec<u8>> {
+    /// Whether somebody is between `begin_reading` and `end_reading`.
+    pub fn is_being_read(&self) -> bool {
+        self.is_being_read
+    }
+
+    /// Begins to read: bytes that were held back go in front of the `fresh` ones.
+    pub fn begin_reading(&mut self, fresh: &[u8]) -> Option<Vec<u8>> {
+        self.is_being_read = true;
         if self.held.is_empty() {
             return None;
         }
@@ -127,13 +134,15 @@ impl Http {
     }
 
     /// Keeps what was not read.
-    pub fn hold(&mut self, rest: &[u8]) {
+    pub fn end_reading(&mut self, rest: &[u8]) {
+        self.is_being_read = false;
         self.held.clear();
         self.held.extend_from_slice(rest);
     }
 
     /// Keeps what was not read, in the buffer it came in.
-    pub fn hold_from(&mut self, mut bytes: Vec<u8>, at: usize) {
+    pub fn end_reading_of(&mut self, mut bytes: Vec<u8>, at: usize) {
+        self.is_being_read = false;
         bytes.drain(..at);
         self.held = bytes;
     }

@@ -7,7 +7,7 @@
 //! Read first: `shard/interest.rs`, `shard/link.rs`, `conn/waiting.rs`.
 
 use crate::conn::waiting::{Joining, Purpose, Watch};
-use crate::ids::{ConnId, KeyId, Place, ShardId};
+use crate::ids::{ConnId, GroupId, KeyId, Place, ShardId};
 use crate::key::Pattern;
 use crate::shard::Shard;
 use crate::shard::contract::{JoinTicket, PeerMessage};
@@ -90,18 +90,13 @@ impl Shard {
                 let hash = self.owner.hash(key);
                 let owned = self.owner.of(hash) == self.id;
                 let groups = &self.groups;
-                Place::Key(self.store.find_or_make(key, hash, owned, || groups.of(key.as_str())))
+                Place::Key(self.store.find_or_make(key, hash, owned, || groups.of(key.as_str(), owned)))
             }
             Pattern::Prefix(prefix) => match self.groups.find(prefix) {
                 Some(group) => Place::Group(group),
                 None => {
                     let group = self.groups.make(prefix);
-                    let members: Vec<KeyId> = self.store.with_prefix(prefix).map(|(id, _)| id).collect();
-                    for member in members {
-                        if let Some(entry) = self.store.get_mut(member) {
-                            entry.groups.push(group);
-                        }
-                    }
+                    self.enter(group, true);
                     Place::Group(group)
                 }
             },
@@ -116,9 +111,37 @@ impl Shard {
     }
 
     fn hold(&mut self, place: Place) {
-        if let Some(watchers) = self.watchers_at(place) {
-            watchers.hold();
+        let is_first = self.watchers_at(place).is_some_and(super::interest::Watchers::hold);
+        if let Place::Group(group) = place
+            && is_first
+        {
+            self.enter(group, false);
         }
+    }
+
+    /// Keys of a prefix, our own or the foreign ones, fall under its group from now on.
+    fn enter(&mut self, group: GroupId, owned: bool) {
+        for member in self.members(group, owned) {
+            if let Some(entry) = self.store.get_mut(member) {
+                entry.groups.push(group);
+            }
+        }
+    }
+
+    /// They do not any more, and go if nobody else needs them.
+    fn exit(&mut self, group: GroupId, owned: bool) {
+        for member in self.members(group, owned) {
+            if let Some(entry) = self.store.get_mut(member) {
+                entry.groups.retain(|other| *other != group);
+            }
+            self.store.remove_if_unneeded(member);
+        }
+    }
+
+    fn members(&self, group: GroupId, owned: bool) -> Vec<KeyId> {
+        let Some(group) = self.groups.get(group) else { return Vec::new() };
+        let members = self.store.with_prefix(&group.prefix).filter(|(_, entry)| entry.owned == owned);
+        members.map(|(id, _)| id).collect()
     }
 
     /// Asks the cores that own keys of a pattern to tell of them; says how many were asked. It is asked again
@@ -180,6 +203,10 @@ impl Shard {
                 let pattern = pattern.clone();
                 self.links[other.index()].push(PeerMessage::Unwatch { pattern });
             }
+            // From here on nobody tells us of foreign keys: what we have of them would grow old unseen.
+            if let Place::Group(group) = place {
+                self.exit(group, false);
+            }
         }
         self.tidy(place);
     }
@@ -198,21 +225,17 @@ impl Shard {
         match place {
             Place::Key(key) => {
                 // Who watched just this key kept its deletion known, for those who watch a prefix as well.
-                self.send_away_who_is_owed(key);
-                self.store.remove_if_unneeded(key);
+                if !self.store.is_needed(key) {
+                    self.send_away_who_is_owed(key);
+                    self.store.remove_if_unneeded(key);
+                }
             }
             Place::Group(id) => {
                 if self.groups.get(id).is_none_or(|group| group.watchers.is_held()) {
                     return;
                 }
-                let prefix = self.groups.remove(id);
-                let members: Vec<KeyId> = self.store.with_prefix(&prefix).map(|(key, _)| key).collect();
-                for member in members {
-                    if let Some(entry) = self.store.get_mut(member) {
-                        entry.groups.retain(|group| *group != id);
-                    }
-                    self.store.remove_if_unneeded(member);
-                }
+                self.exit(id, true);
+                self.groups.remove(id);
             }
         }
     }

@@ -71,7 +71,7 @@ impl Shard {
     /// A foreign key has a newer record. What nobody here watches any more is let go.
     fn adopt(&mut self, key: &Key, record: Record) {
         let hash = self.owner.hash(key);
-        let groups = self.groups.of(key.as_str());
+        let groups = self.groups.of(key.as_str(), false);
         let id = match self.store.find(key, hash) {
             Some(id) => id,
             None if groups.is_empty() => return,

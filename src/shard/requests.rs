@@ -24,15 +24,19 @@ impl Shard {
     pub(super) fn read_requests(&mut self, id: ConnId, fresh: &[u8]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let Speech::Http(http, _) = &mut conn.speech else { return };
+        if http.is_being_read() {
+            // An answer came at once; whoever reads this connection goes on behind it.
+            return;
+        }
         let before = (http.phase(), http.heads());
-        match http.take_held(fresh) {
+        match http.begin_reading(fresh) {
             None => {
                 let used = self.read_requests_from(id, fresh);
-                self.with_http(id, |http| http.hold(&fresh[used..]));
+                self.with_http(id, |http| http.end_reading(&fresh[used..]));
             }
             Some(bytes) => {
                 let used = self.read_requests_from(id, &bytes);
-                self.with_http(id, |http| http.hold_from(bytes, used));
+                self.with_http(id, |http| http.end_reading_of(bytes, used));
             }
         }
         self.set_phase_deadline(id, before);
@@ -169,15 +173,16 @@ impl Shard {
         self.counters.requests += 1;
         let letterhead = reply::Letterhead { epoch: &self.house.epoch, wall_ms: self.now.wall_ms };
         let Some(conn) = self.conns.get_mut(id) else { return };
-        let is_last = format.close || self.house.draining;
-        match is_last == format.close {
-            true => reply::write(&mut conn.outbox, reply, format, &letterhead),
-            false => {
-                let format = Format { close: true, ..format.clone() };
-                reply::write(&mut conn.outbox, reply, &format, &letterhead);
+        let last;
+        let format = match self.house.draining {
+            true => {
+                last = Format { close: true, ..format.clone() };
+                &last
             }
-        }
-        if is_last {
+            false => format,
+        };
+        reply::write(&mut conn.outbox, reply, format, &letterhead);
+        if format.close {
             self.begin_close(id);
         }
         self.queue(id);

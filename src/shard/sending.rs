@@ -18,7 +18,7 @@ use crate::time::Now;
 /// What a closing connection is read with: its bytes are dropped.
 const DROPPED_READ_BYTES: usize = 4 * 1024;
 /// Viewers say little; most of what they send is an empty pong of six bytes.
-const VIEWER_READ_BYTES: usize = 64;
+const VIEWER_READ_BYTES: usize = 16;
 /// A viewer in the middle of a longer message.
 const MESSAGE_READ_BYTES: usize = 4 * 1024;
 

@@ -76,8 +76,8 @@ impl Shard {
             return self.refuse(Outcome::Refused(error));
         }
         let groups = &self.groups;
-        let id =
-            found.unwrap_or_else(|| self.store.find_or_make(key, hash, true, || groups.of(key.as_str())));
+        let id = found
+            .unwrap_or_else(|| self.store.find_or_make(key, hash, true, || groups.of(key.as_str(), true)));
         let record = draft.seal(key, self.store.next_rev(id), self.stamp(id));
         self.store.replace(id, record.clone());
         self.counters.writes += 1;
@@ -122,8 +122,7 @@ impl Shard {
 
     /// The time of a write: the wall clock's, but never before the revision it follows.
     fn stamp(&self, id: KeyId) -> u64 {
-        let before = self.store.get(id).and_then(|entry| entry.record.as_ref());
-        before.map_or(0, Record::updated_at_ms).max(self.now.wall_ms)
+        self.store.not_before_ms(id).max(self.now.wall_ms)
     }
 
     /// Forgets the oldest deletions beyond the limit. Another core that has still to be told of one is

@@ -221,6 +221,7 @@ impl World {
             .collect();
         self.socks.clear();
         self.truth = Truth::new(epoch.as_str(), &self.plan.keys);
+        self.truth.forgets = self.plan.has(Fault::Tombstones);
         self.owners = self.names.iter().map(|name| self.cores[0].shard.owner_of(name).index()).collect();
         for client in &mut self.clients {
             client.line = None;

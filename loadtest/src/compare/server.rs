@@ -1,0 +1,195 @@
+//! Servers that are started for one measurement each, on one processor.
+//!
+//! Always true: a server ends when what holds it goes away, whatever happened.
+//!
+//! Read first: `compare/mod.rs`.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::compare::Compare;
+use crate::failure::Failure;
+use crate::scenario::Course;
+use crate::scenario::fanout::{self, Fanout};
+use crate::target::Target;
+
+/// Who takes part. A peer is one more variant, with how to start it in [`Bench::start`] and how to talk to
+/// it in `target.rs`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub enum Contender {
+    /// The broker.
+    Lux,
+    /// A bare echo of the same request and answer bytes.
+    Echo,
+    /// A bare batched send of the same bytes to the same sockets.
+    Send,
+    /// A server that accepts and no more.
+    Accept,
+}
+
+impl Contender {
+    /// As tables call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Contender::Lux => "Lux",
+            Contender::Echo => "ceiling echo",
+            Contender::Send => "ceiling send",
+            Contender::Accept => "ceiling accept",
+        }
+    }
+}
+
+/// What is needed to start them.
+pub struct Bench {
+    lux: PathBuf,
+    lux_args: Vec<String>,
+    cpu: usize,
+    scratch: PathBuf,
+    answer_bytes: usize,
+    message_bytes: usize,
+}
+
+/// A server that runs.
+pub struct Running {
+    child: Child,
+    /// Where and what it is.
+    pub target: Target,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It holds nothing that outlives it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A key for the run; the broker keeps it nowhere.
+const API_KEY: &str = "loadtest-on-loopback-only";
+
+impl Bench {
+    /// Finds the broker's program.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn new(options: &Compare, scratch: &Path) -> Result<Bench, Failure> {
+        let own = own_program()?;
+        let lux = options.lux.clone().unwrap_or_else(|| own.with_file_name("lux"));
+        if !lux.exists() {
+            return Err(Failure::new(format!(
+                "there is no {}; build it, or name it with --lux",
+                lux.display()
+            )));
+        }
+        Ok(Bench {
+            lux,
+            lux_args: options.lux_arg.clone(),
+            cpu: options.server_cpu,
+            scratch: scratch.to_owned(),
+            answer_bytes: 0,
+            message_bytes: 0,
+        })
+    }
+
+    /// Asks Lux how long its answers and frames are, so that the ceilings send as much.
+    ///
+    /// # Errors
+    /// Lux does not start or does not answer.
+    pub fn learn_sizes(&mut self) -> Result<(), Failure> {
+        let lux = self.start(Contender::Lux)?;
+        let course = Course { seconds: 0.3, warmup: 0.2, spin: false };
+        let probe = Fanout {
+            viewers: 2,
+            keys: 1,
+            prefix: false,
+            bytes: crate::compare::cases::STATE_BYTES,
+            producers: 1,
+            rate: None,
+            burst: 1,
+            pipeline: 1,
+            course,
+        };
+        let report = fanout::run(&probe, &lux.target)?;
+        let size = |name| report.get(name).filter(|size| *size > 0.0).map(|size| size as usize);
+        match (size("answer bytes"), size("message bytes")) {
+            (Some(answer), Some(message)) => {
+                (self.answer_bytes, self.message_bytes) = (answer, message);
+                Ok(())
+            }
+            (None, _) | (_, None) => Err(Failure::new("Lux's viewers saw nothing in the first half second")),
+        }
+    }
+
+    /// Starts one.
+    ///
+    /// # Errors
+    /// It does not start, or does not say where it listens within ten seconds.
+    pub fn start(&self, contender: Contender) -> Result<Running, Failure> {
+        let mut command = Command::new("taskset");
+        command.arg("-c").arg(self.cpu.to_string());
+        match contender {
+            Contender::Lux => {
+                command.arg(&self.lux).args([
+                    "serve",
+                    "--listen",
+                    "127.0.0.1:0",
+                    "--cores",
+                    "1",
+                    "--state-dir",
+                ]);
+                command.arg(&self.scratch).args(&self.lux_args).env("LUX_API_KEY", API_KEY);
+            }
+            Contender::Echo => self.ceiling(&mut command, "echo")?,
+            Contender::Send => self.ceiling(&mut command, "send")?,
+            Contender::Accept => self.ceiling(&mut command, "accept")?,
+        }
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.map_err(Failure::of("starting a server with taskset"))?;
+        // taskset becomes the server: the process is the same.
+        let pid = child.id();
+        let found = address(&mut child);
+        let target = found.and_then(|url| Target::lux(contender.name(), &url, Some(API_KEY), Some(pid)));
+        match target {
+            Ok(target) => Ok(Running { child, target }),
+            Err(failure) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(failure)
+            }
+        }
+    }
+
+    fn ceiling(&self, command: &mut Command, kind: &str) -> Result<(), Failure> {
+        command.arg(own_program()?).args(["ceiling", kind]);
+        command.arg("--answer-bytes").arg(self.answer_bytes.to_string());
+        command.arg("--message-bytes").arg(self.message_bytes.to_string());
+        Ok(())
+    }
+}
+
+fn own_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(Failure::of("finding this program"))
+}
+
+/// Reads standard error up to the line that says where it listens, and the rest in a thread, so that the
+/// server never waits for a reader.
+fn address(child: &mut Child) -> Result<String, Failure> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let stderr = child.stderr.take().ok_or_else(|| Failure::new("a server without standard error"))?;
+    let (say, hear) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if let Some(at) = line.find("http://").filter(|_| line.contains("listening on")) {
+                let _ = say.send(line[at..].trim().to_owned());
+            }
+        }
+    });
+    hear.recv_timeout(PATIENCE)
+        .map_err(|_| Failure::new("a server did not say where it listens within ten seconds"))
+}

@@ -50,7 +50,7 @@ impl Shard {
     /// Says goodbye to a connection above the limit.
     pub(super) fn refuse_connection(&mut self, id: ConnId) {
         let error = WireError::TooManyConnections(self.house.limits.connections_max);
-        let format = Format { close: true, ..Format::default() };
+        let format = Format::of_the_unread(&self.house.origins);
         self.write_reply(id, &Reply::Error(error), &format);
     }
 
@@ -154,7 +154,7 @@ impl Shard {
     }
 
     fn refuse_and_close(&mut self, id: ConnId, error: WireError) {
-        let format = Format { close: true, ..Format::default() };
+        let format = Format::of_the_unread(&self.house.origins);
         self.write_reply(id, &Reply::Error(error), &format);
     }
 }

@@ -486,6 +486,7 @@ fn name(message: &PeerMessage) -> String {
         PeerMessage::Count { .. } => "count".to_owned(),
         PeerMessage::Counted { .. } => "counted".to_owned(),
         PeerMessage::Watch { pattern, .. } => format!("watch {pattern}"),
+        PeerMessage::Watching { pattern, .. } => format!("watching {pattern}"),
         PeerMessage::Watched { .. } => "watched".to_owned(),
         PeerMessage::Unwatch { pattern } => format!("unwatch {pattern}"),
         PeerMessage::State { key, record } => format!("{key} is at {}", record.rev().0),

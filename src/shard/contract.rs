@@ -72,6 +72,14 @@ pub enum PeerMessage {
         /// Who waits, and for what.
         ticket: JoinTicket,
     },
+    /// You are watching these from this wish on. What I told you before may be older than a deletion that nobody
+    /// told you of; what I tell you from here on is not.
+    Watching {
+        /// Which keys.
+        pattern: Pattern,
+        /// With which wish it began.
+        ticket: JoinTicket,
+    },
     /// Whatever was newest when you asked has been sent.
     Watched {
         /// Who waits, and for what.

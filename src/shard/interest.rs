@@ -84,6 +84,10 @@ pub struct Group {
     pub prefix: CompactString,
     /// Who watches it.
     pub watchers: Watchers,
+    /// The wish with which peers of this core began to hold it, the last time that nobody had before.
+    pub began_with: u32,
+    /// The cores that have heard of that wish, and tell us of their keys.
+    pub told_by: Vec<ShardId>,
 }
 
 /// The watched prefixes of one core.
@@ -101,7 +105,12 @@ impl Groups {
 
     /// Makes a group that is not there yet.
     pub fn make(&mut self, prefix: &CompactString) -> GroupId {
-        let group = Group { prefix: prefix.clone(), watchers: Watchers::default() };
+        let group = Group {
+            prefix: prefix.clone(),
+            watchers: Watchers::default(),
+            began_with: 0,
+            told_by: Vec::new(),
+        };
         let id = GroupId(self.groups.insert(group) as u32);
         self.by_prefix.insert(prefix.clone(), id);
         id

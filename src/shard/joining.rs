@@ -27,7 +27,7 @@ impl Shard {
             }
             let is_watched = self.watch_at(id, place).is_some();
             if !is_watched {
-                self.hold(place);
+                self.hold(place, ticket);
                 joining.remaining += self.ask_others_to_tell(ticket, &pattern);
             }
             joining.places.push((pattern, place));
@@ -110,12 +110,16 @@ impl Shard {
         }
     }
 
-    fn hold(&mut self, place: Place) {
+    fn hold(&mut self, place: Place, ticket: JoinTicket) {
         let is_first = self.watchers_at(place).is_some_and(super::interest::Watchers::hold);
         if let Place::Group(group) = place
             && is_first
         {
             self.enter(group, false);
+            if let Some(group) = self.groups.get_mut(group) {
+                group.began_with = ticket.number;
+                group.told_by.clear();
+            }
         }
     }
 
@@ -247,15 +251,27 @@ impl Shard {
             if let Some(watchers) = self.watchers_at(place) {
                 watchers.hold_for_core();
                 let slot = watchers.add(Watcher::Core(from));
-                self.links[from.index()].watches.insert(pattern, Watch { place, slot });
+                self.links[from.index()].watches.insert(pattern.clone(), Watch { place, slot });
             }
             let newest = self.newest_for_core(place);
             let link = &mut self.links[from.index()];
+            link.push(PeerMessage::Watching { pattern, ticket });
             newest.into_iter().for_each(|key| {
                 link.owed.insert(key);
             });
         }
         self.links[from.index()].push_mark(ticket);
+    }
+
+    /// Another core has heard that keys of a prefix are watched here, and since which wish.
+    pub(super) fn core_tells(&mut self, from: ShardId, pattern: &Pattern, ticket: JoinTicket) {
+        if let Pattern::Prefix(prefix) = pattern
+            && let Some(id) = self.groups.find(prefix)
+            && let Some(group) = self.groups.get_mut(id)
+            && group.began_with == ticket.number
+        {
+            group.told_by.push(from);
+        }
     }
 
     /// What another core has to have before it can serve viewers: states, and for one key its deletion.

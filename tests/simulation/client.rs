@@ -91,6 +91,9 @@ impl Line {
     }
 }
 
+/// What a peer may rely on that asked and did not leave.
+const PROMISED_ANSWER: &str = "never closed without an answer";
+
 fn garbled(what: String) -> Breach {
     Breach { promise: "what the broker says can be understood", what }
 }
@@ -298,16 +301,24 @@ impl Client {
         let Some(line) = self.line.take() else { return Ok(()) };
         let may = self.view.patterns.iter().all(|pattern| sight.table.may_read(self.holder, pattern));
         let is_sent_away = sight.draining || !may || !sight.table.is_lasting(self.holder);
-        if !whole || line.said_end || self.role == Role::Vandal {
+        if !whole || self.role == Role::Vandal {
             return Ok(());
+        }
+        if line.said_end {
+            // Who will say nothing more is answered what it asked before; but for a poll, which it has given up
+            // with whatever stands behind it, and for streams, which end.
+            let gives_up = |expect: &Expect| matches!(expect.ask, Ask::Wait { .. } | Ask::Stream { .. });
+            let is_answered =
+                line.mode != Mode::Http || line.answered_last || line.expects.iter().any(gives_up);
+            return hold(is_answered || line.expects.is_empty() || sight.draining, PROMISED_ANSWER, || {
+                format!("{:?} outstanding after its end", line.expects)
+            });
         }
         hold(line.heard.is_empty(), "no answer is cut short", || format!("{:?}", line.heard))?;
         let is_idle = quiet_ms >= if line.answers == 0 { 10_000 } else { 75_000 } || sight.draining;
         match line.mode {
             Mode::Http if line.answered_last => Ok(()),
-            Mode::Http => {
-                hold(is_idle, "never closed without an answer", || format!("{:?} outstanding", line.expects))
-            }
+            Mode::Http => hold(is_idle, PROMISED_ANSWER, || format!("{:?} outstanding", line.expects)),
             // A close frame that its viewer does not take within 30 s is given up.
             Mode::Socket => hold(is_sent_away, "a stream ends for a reason", || {
                 "a socket closed without a close frame".to_owned()

@@ -13,6 +13,7 @@ use lux::shard::contract::{Close, PeerMessage};
 
 use crate::breach::{Kept, hold};
 use crate::client::{Line, Mode};
+use crate::expect::Ask;
 use crate::plan::{Fault, Role};
 use crate::tap::Tap;
 use crate::wishes::Wish;
@@ -433,6 +434,26 @@ impl World {
         Ok(any)
     }
 
+    /// A poll that waits and whose key may not read any more will not see what comes.
+    fn note_refused_polls(&mut self, core: usize) {
+        for sock in self.socks.iter().flatten().filter(|sock| sock.core == core && !sock.gone) {
+            let Some(client) = sock.client else { continue };
+            let client = &mut self.clients[client];
+            let is_silent = sock.down.is_empty() && sock.writing.is_none() && sock.tap.rest.is_empty();
+            let debt = self.cores[core].shard.debt(sock.id).unwrap_or_default();
+            let (truth, table) = (&self.truth, &self.cores[core].table);
+            if let Some(expect) = client.line.as_mut().and_then(|line| line.expects.front_mut())
+                && let Ask::Wait { key, .. } = expect.ask
+                && is_silent
+                && sock.up.is_empty()
+                && debt.watches > 0
+                && !table.may_read(client.holder, truth.name(key))
+            {
+                expect.allowed = false;
+            }
+        }
+    }
+
     fn obey(&mut self, core: usize, word: Word) {
         let now = self.now;
         let own = &mut self.cores[core];
@@ -440,6 +461,7 @@ impl World {
             Word::Reload(table) => {
                 own.shard.reload(table.access.clone(), now);
                 own.table = table;
+                self.note_refused_polls(core);
             }
             Word::Drain => {
                 own.shard.drain(now);
@@ -464,6 +486,7 @@ fn name(message: &PeerMessage) -> String {
         PeerMessage::Count { .. } => "count".to_owned(),
         PeerMessage::Counted { .. } => "counted".to_owned(),
         PeerMessage::Watch { pattern, .. } => format!("watch {pattern}"),
+        PeerMessage::Watching { pattern, .. } => format!("watching {pattern}"),
         PeerMessage::Watched { .. } => "watched".to_owned(),
         PeerMessage::Unwatch { pattern } => format!("unwatch {pattern}"),
         PeerMessage::State { key, record } => format!("{key} is at {}", record.rev().0),

@@ -222,6 +222,15 @@ fn grow_old(world: &mut World) -> Kept {
 
 /// The broker stops in order: everybody is told, and nobody is left when the time for it is over.
 fn drain(world: &mut World) -> Kept {
+    for client in 0..world.clients.len() {
+        if world.clients[client].role != Role::Poller {
+            continue;
+        }
+        let Some((sock, core)) = fresh_line(world, client) else { continue };
+        let bytes = world.with_client(client, core, |client, sight| client.poll(sight));
+        world.say(sock, &bytes, false);
+    }
+    settle(world)?;
     world.cores.iter_mut().for_each(|core| core.words.push_back(Word::Drain));
     settle(world)?;
     for _ in 0..5 {
@@ -232,6 +241,10 @@ fn drain(world: &mut World) -> Kept {
         hold(core.shard.is_deserted() || world.plan.has(Fault::Vandal), "a stop ends in time", || {
             format!("core {at} after {} ms: {:?}", world.plan.limits.drain_ms, core.shard.census())
         })?;
+    }
+    for client in world.clients.iter().filter(|client| client.role != Role::Vandal) {
+        let outstanding = client.line.as_ref().map_or(0, |line| line.expects.len());
+        hold(outstanding == 0, "a stop answers polls", || format!("{outstanding} questions are left"))?;
     }
     leave_all(world)
 }

@@ -156,7 +156,8 @@ impl Client {
         Request::new(method, &format!("{origin}/api/lux/{name}"), &secret(self.holder))
     }
 
-    fn poll(&mut self, sight: &mut Sight<'_>) -> Vec<u8> {
+    /// A poll, or a plain question where nothing is known to poll for.
+    pub fn poll(&mut self, sight: &mut Sight<'_>) -> Vec<u8> {
         if self.outstanding() >= sight.plan.depth {
             return Vec::new();
         }

@@ -141,10 +141,15 @@ impl Expect {
     fn judge_write(&self, answer: &Answer, sight: &mut Sight<'_>) -> Kept {
         let Ask::Write { key, number, is_patch, condition, minimal } = self.ask else { return Ok(()) };
         let describe = || format!("{:?} got {}", self.ask, answer.status);
+        // What a patch makes is shown to readers only; a grant that changes meanwhile allows both.
+        let may_read = sight.table.may_read(self.holder, sight.truth.name(key));
+        let lasts = sight.table.is_lasting(self.holder);
+        let is_hidden = is_patch && !(may_read && lasts);
+        let is_shown = !minimal && !(is_patch && !may_read && lasts);
         let rev = match answer.status {
             412 => return self.judge_conflict(key, condition, answer, sight),
-            204 if minimal => answer.etag().map(|tag| tag.1),
-            200 | 201 if !minimal => {
+            204 if minimal || is_hidden => answer.etag().map(|tag| tag.1),
+            200 | 201 if is_shown => {
                 let record = self.record_of(answer, sight)?;
                 let data = record.data.as_deref().unwrap_or_default();
                 let own =
@@ -162,7 +167,7 @@ impl Expect {
         sight.truth.acked(number, rev)?;
         let before = sight.truth.keys[key].versions.get(&(rev - 1)).map(|version| version.record.is_live());
         let is_new = if rev == 1 { Some(true) } else { before.map(|is_live| !is_live) };
-        if let Some(is_new) = is_new.filter(|_| !minimal) {
+        if let Some(is_new) = is_new.filter(|_| answer.status != 204) {
             hold((answer.status == 201) == is_new, "201 where there was none, else 200", describe)?;
         }
         self.judge_condition(condition, rev, is_new)

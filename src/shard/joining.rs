@@ -16,6 +16,7 @@ use crate::shard::interest::Watcher;
 impl Shard {
     /// Begins to watch; completes at once where no other core has a say.
     pub(super) fn join(&mut self, id: ConnId, patterns: Vec<Pattern>, purpose: Purpose) {
+        self.note_expiry(id);
         self.joinings = self.joinings.wrapping_add(1);
         let ticket = JoinTicket { conn: id, number: self.joinings };
         let places = Vec::with_capacity(patterns.len());

@@ -5,6 +5,7 @@
 //!
 //! Read first: `access_file.rs`, `access/secret.rs`.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
@@ -54,6 +55,13 @@ pub fn make_first_key(settings: &Settings) -> Result<Option<Secret>, OperatorErr
 pub fn take_back_first_key(settings: &Settings) {
     // The start's own error is what the operator must hear; a key that nobody knows does no harm.
     let _ = revoke_key(&settings.keys_file, FIRST_KEY_NAME);
+}
+
+/// Says where the broker listens, in one write: whoever reads along never sees half an address.
+pub fn say_address(address: SocketAddr) {
+    let line = format!("listening on http://{address}\n");
+    // Where nobody reads standard error any more there is nobody to tell.
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// Shows the first key, this once, with what to do with it.

@@ -57,7 +57,7 @@ fn start(settings: Settings) -> Result<Broker, OperatorError> {
         }
     })?;
     let address = broker.address();
-    eprintln!("listening on http://{address}");
+    provision::say_address(address);
     if let Some(secret) = first_key {
         provision::show_first_key(&secret, address, &settings.keys_file);
     }

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use compact_str::CompactString;
 
-use crate::access::HolderId;
+use crate::access::{HolderId, Origins};
 use crate::ids::Rev;
 use crate::key::{Key, Pattern};
 use crate::wire::WireError;
@@ -76,6 +76,14 @@ pub enum Question {
         /// Compare-and-set.
         conditions: Conditions,
     },
+}
+
+impl Format {
+    /// For a refusal of something that could not be read: nothing is known of who asked.
+    pub fn of_the_unread(origins: &Origins) -> Format {
+        let cors = if origins.is_any() { Cors::Any } else { Cors::Refused };
+        Format { close: true, cors, ..Format::default() }
+    }
 }
 
 impl Question {
@@ -205,6 +213,8 @@ pub enum Reply {
     Text(u16, Bytes),
     /// An answer to OPTIONS: what `Allow` says.
     Options(&'static str),
+    /// The head of an event stream and nothing behind it.
+    EventsHead,
     /// A refusal.
     Error(WireError),
 }

@@ -173,13 +173,17 @@ impl Http {
                 self.stage = Stage::Head { scanned: bytes.len() };
                 return (0, Step::NeedMore);
             }
-            Err(error) => return (bytes.len(), refuse_and_close(error, Format::default())),
+            Err(error) => {
+                return (bytes.len(), refuse_and_close(error, Format::of_the_unread(&house.origins)));
+            }
         };
         self.heads = self.heads.wrapping_add(1);
         let (head, rest) = bytes.split_at(used);
         let head = match request::parse(head, &house.limits) {
             Ok(head) => head,
-            Err(error) => return (bytes.len(), refuse_and_close(error, Format::default())),
+            Err(error) => {
+                return (bytes.len(), refuse_and_close(error, Format::of_the_unread(&house.origins)));
+            }
         };
         let (body_used, step) = match route::plan(&head, house, now) {
             Ok(plan) => self.after_head(&head, plan, rest, house),
@@ -255,7 +259,7 @@ impl Http {
                 let format = match body.then {
                     Then::Write(write) => write.format,
                     Then::Exchange(exchange) => exchange.format,
-                    Then::Nothing => Format::default(),
+                    Then::Nothing => Format::of_the_unread(&house.origins),
                 };
                 (bytes.len(), refuse_and_close(error, format))
             }

@@ -54,6 +54,7 @@ pub fn write(outbox: &mut Outbox, reply: &Reply, format: &Format, letterhead: &L
             let answer = Answer { allow: Some(allow), is_preflight: true, ..Answer::new(204) };
             answer.write(outbox, format, letterhead);
         }
+        Reply::EventsHead => write_stream_head(outbox, &Protocol::Events, format, letterhead),
         Reply::Error(error) => write_error(outbox, error, format, letterhead),
     }
 }

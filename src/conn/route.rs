@@ -73,7 +73,6 @@ pub enum WriteKind {
 
 const ALLOW_KEY: &str = "GET, HEAD, PUT, PATCH, DELETE, OPTIONS";
 const ALLOW_PAGE: &str = "GET, HEAD, OPTIONS";
-const ALLOW_STREAM: &str = "GET, OPTIONS";
 
 /// Decides what a head asks for.
 pub fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError> {
@@ -83,9 +82,9 @@ pub fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError>
     }
     match head.path.strip_prefix("/api/lux") {
         Some("" | "/") => list(head, house, now, format),
-        Some("/stream") => stream(head, house, now, None).map(|call| ready(call, format)),
+        Some("/stream") => stream(head, house, now, None).map(|call| ready_stream(call, format)),
         Some(rest) if rest.starts_with('/') => match rest[1..].strip_prefix("stream/") {
-            Some(pattern) => stream(head, house, now, Some(pattern)).map(|call| ready(call, format)),
+            Some(pattern) => stream(head, house, now, Some(pattern)).map(|call| ready_stream(call, format)),
             None => key(head, house, now, &rest[1..], format),
         },
         Some(_) | None => page(head, house, now).map(|call| ready(call, format)),
@@ -129,13 +128,19 @@ fn prefers_minimal(value: &[u8]) -> bool {
 fn allowed(path: &str) -> &'static str {
     match path.strip_prefix("/api/lux/") {
         None | Some("") => ALLOW_PAGE,
-        Some(rest) if rest == "stream" || rest.starts_with("stream/") => ALLOW_STREAM,
+        Some(rest) if rest == "stream" || rest.starts_with("stream/") => ALLOW_PAGE,
         Some(_) => ALLOW_KEY,
     }
 }
 
 fn ready(call: Call, format: Format) -> Plan {
     Plan::Ready(Exchange { call, format })
+}
+
+/// An event stream ends with its connection; so does the answer to a HEAD for one, which has no length.
+fn ready_stream(call: Call, mut format: Format) -> Plan {
+    format.close |= matches!(call, Call::Answered(_));
+    ready(call, format)
 }
 
 fn page(head: &Head<'_>, house: &House, now: Now) -> Result<Call, WireError> {
@@ -196,6 +201,8 @@ fn key(
         return Err(WireError::Draining);
     }
     format.may_read = house.access.may_read(holder, &Pattern::Exact(key.clone()));
+    // What a patch makes is more than its producer wrote: only a reader sees it.
+    format.minimal |= head.method == Method::Patch && !format.may_read;
     let conditions = Conditions::of(head, &house.epoch)?;
     match kind {
         Some(kind) => Ok(Plan::Body(Write { key, kind, conditions, format })),
@@ -297,9 +304,7 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     let query = stream_query(head)?;
     let wants_socket = upgrade::wanted(head);
     let handshake = if wants_socket { Some(upgrade::handshake(head)?) } else { None };
-    if head.method != Method::Get {
-        return Err(WireError::MethodNotAllowed(ALLOW_STREAM));
-    }
+    only_get(head, ALLOW_PAGE)?;
     let secret = head.bearer().or(query.api_key.as_deref()).or(handshake.as_ref().and_then(|h| h.key));
     let holder = house.access.identify(secret, now.wall_ms)?;
     let patterns = stream_patterns(path_pattern, &query, house)?;
@@ -318,6 +323,9 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
         None if head.framing == Framing::Empty && accept::admits_event_stream(head) => Protocol::Events,
         None => return Err(WireError::NotAcceptable),
     };
+    if head.method == Method::Head {
+        return Ok(Call::Answered(Reply::EventsHead));
+    }
     let last_event = head.field("last-event-id").and_then(|id| std::str::from_utf8(id).ok());
     let since = query.since.as_deref().or(last_event).filter(|_| single);
     let since = since.and_then(|text| since_rev(text, &house.epoch));
@@ -338,13 +346,17 @@ struct StreamQuery<'b> {
 
 fn stream_query<'b>(head: &Head<'b>) -> Result<StreamQuery<'b>, WireError> {
     let mut found = StreamQuery::default();
-    for pair in query::pairs(head.query) {
-        let (name, value) = pair?;
-        match name.as_ref() {
-            "keys" => found.keys = Some(value),
-            "since" => found.since = Some(value),
-            "apiKey" => found.api_key = Some(value),
-            _ => {}
+    for text in head.query.split('&') {
+        // Whatever cannot be understood as `since` means the whole snapshot.
+        let is_since = text.starts_with("since=");
+        for pair in query::pairs(text).filter(|pair| !is_since || pair.is_ok()) {
+            let (name, value) = pair?;
+            match name.as_ref() {
+                "keys" => found.keys = Some(value),
+                "since" => found.since = Some(value),
+                "apiKey" => found.api_key = Some(value),
+                _ => {}
+            }
         }
     }
     Ok(found)

@@ -10,7 +10,7 @@ use crate::conn::http::Phase;
 use crate::conn::waiting::Waiting;
 use crate::conn::{Life, Speech};
 use crate::ids::ConnId;
-use crate::limits::{DRAIN_IDLE_MS, LINGER_MS};
+use crate::limits::{ANSWER_BYTES_MAX, DRAIN_IDLE_MS, LINGER_MS};
 use crate::shard::Shard;
 use crate::shard::contract::Close;
 use crate::shard::viewers::CLOSE_RESTART;
@@ -50,7 +50,7 @@ impl Shard {
     /// Says goodbye to a connection above the limit.
     pub(super) fn refuse_connection(&mut self, id: ConnId) {
         let error = WireError::TooManyConnections(self.house.limits.connections_max);
-        let format = Format { close: true, ..Format::default() };
+        let format = Format::of_the_unread(&self.house.origins);
         self.write_reply(id, &Reply::Error(error), &format);
     }
 
@@ -68,20 +68,35 @@ impl Shard {
         self.set_due(id, self.now.after(LINGER_MS));
     }
 
-    /// The peer will send nothing more. What it asked for before is still answered; a viewer is gone.
+    /// The peer will send nothing more. What it asked for before is still answered.
     pub(super) fn peer_finished(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         conn.peer_done = true;
         match (conn.life, &conn.speech) {
             (Life::Over | Life::Closing, _) => {}
-            (Life::Lingering, _) | (Life::Open, Speech::Stream(_)) => self.end_now(id),
-            (Life::Open, Speech::Http(http, waiting)) => {
+            (Life::Lingering, _) => self.end_now(id),
+            // What waits because its answers would have piled up is still read.
+            (Life::Open, Speech::Http(..)) => self.read_requests(id, &[]),
+            (Life::Open, Speech::Stream(_)) => self.end_if_done(id),
+        }
+    }
+
+    /// Ends a connection whose peer will send nothing more, once its last request has its answer. A viewer is
+    /// gone then, and so is whoever polls.
+    pub(super) fn end_if_done(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get(id) else { return };
+        if (conn.life, conn.peer_done) != (Life::Open, true) {
+            return;
+        }
+        let answer_bytes = conn.outbox.answer_bytes();
+        match &conn.speech {
+            Speech::Stream(_) if answer_bytes == 0 => self.end_now(id),
+            Speech::Stream(_) => self.begin_close(id),
+            Speech::Http(http, waiting) => {
                 let is_poll = matches!(waiting.as_deref(), Some(Waiting::Poll { .. }));
-                match http.phase() {
-                    Phase::Answering if is_poll => self.begin_close(id),
-                    Phase::Answering => {}
-                    // What waits because its answers would have piled up is still answered.
-                    Phase::Idle | Phase::Head | Phase::Body => self.read_requests(id, &[]),
+                let is_answered = http.phase() != Phase::Answering && answer_bytes <= ANSWER_BYTES_MAX;
+                if is_poll || is_answered {
+                    self.begin_close(id);
                 }
             }
         }
@@ -139,7 +154,7 @@ impl Shard {
     }
 
     fn refuse_and_close(&mut self, id: ConnId, error: WireError) {
-        let format = Format { close: true, ..Format::default() };
+        let format = Format::of_the_unread(&self.house.origins);
         self.write_reply(id, &Reply::Error(error), &format);
     }
 }

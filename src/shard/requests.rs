@@ -40,20 +40,8 @@ impl Shard {
             }
         }
         self.set_phase_deadline(id, before);
-        self.end_if_all_is_answered(id);
+        self.end_if_done(id);
         self.queue(id);
-    }
-
-    /// A peer that will send nothing more, and whose last whole request has its answer, is done.
-    fn end_if_all_is_answered(&mut self, id: ConnId) {
-        if let Some(conn) = self.conns.get(id)
-            && let Speech::Http(http, _) = &conn.speech
-            && (conn.life, conn.peer_done) == (Life::Open, true)
-            && conn.outbox.answer_bytes() <= ANSWER_BYTES_MAX
-            && http.phase() != Phase::Answering
-        {
-            self.begin_close(id);
-        }
     }
 
     fn read_requests_from(&mut self, id: ConnId, bytes: &[u8]) -> usize {

@@ -126,7 +126,7 @@ fn start(args: &DemoArgs, directory: &TemporaryDir, secret: &Secret) -> Result<B
     add_key(&settings.keys_file, entry)?;
     settings.check()?;
     let broker = Broker::start(settings)?;
-    eprintln!("listening on http://{}", broker.address());
+    provision::say_address(broker.address());
     Ok(broker)
 }
 

@@ -43,6 +43,10 @@ fn cors_is_for_the_allowed_ones() {
         assert!(!matches!(allowed(&answer), Some(value) if value == "*" || value == origin), "{origin}");
     }
     broker.ask(get("origin")).expect(200);
+    // Whoever sends what cannot be read is not known to be an allowed one.
+    let mut connection = broker.http();
+    connection.send(b"GET / HTTP/1.0\r\nOrigin: https://elsewhere.example\r\n\r\n");
+    assert_eq!(allowed(&connection.answer().expect(505)), None);
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn an_unknown_method_is_405_with_allow(broker: &Broker) {
     for (target, allowed) in [
         (format!("/api/lux/{key}"), &["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"][..]),
         ("/api/lux".to_string(), &["GET", "HEAD", "OPTIONS"]),
-        (format!("/api/lux/stream/{key}"), &["GET", "OPTIONS"]),
+        (format!("/api/lux/stream/{key}"), &["GET", "HEAD", "OPTIONS"]),
         ("/healthz".to_string(), &["GET", "HEAD"]),
         ("/metrics".to_string(), &["GET", "HEAD"]),
     ] {

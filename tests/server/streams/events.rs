@@ -14,6 +14,7 @@ crate::on_1_2_4_cores!(
     the_stream_is_shown_to_whoever_admits_it,
     the_stream_is_refused_to_whoever_does_not,
     an_event_stream_is_not_stored_and_open_to_all,
+    a_head_request_gets_the_head_of_the_stream,
     a_large_record_is_one_event,
     events_keep_up_with_every_revision,
 );
@@ -40,6 +41,15 @@ fn a_record_is_a_message_with_an_id(broker: &Broker) {
         assert_eq!((event.name.as_str(), event.data.as_str()), ("message", second.text()));
         assert_eq!(event.id.as_deref(), Some(second.etag().trim_matches('"')));
     }
+}
+
+fn a_head_request_gets_the_head_of_the_stream(broker: &Broker) {
+    let mut connection = broker.http();
+    connection.send(&Request::new("HEAD", "/api/lux/stream/board").bytes());
+    let head = connection.head();
+    assert_eq!(head.status, 200);
+    assert_eq!(head.field("Content-Type"), Some("text/event-stream"));
+    connection.expect_end();
 }
 
 fn a_deletion_and_a_missing_key_are_records_too(broker: &Broker) {

@@ -62,8 +62,8 @@ fn anything_else_gets_the_whole_snapshot(broker: &Broker) {
     let key = fresh("since-else");
     let known = since(&broker.ask(put(&key, "1")).etag());
     let epoch = known.split('.').next().unwrap();
-    let others =
-        ["", "x", ".", "1", "otherepoch00.1", "%00", "%22x%22", "a.b.c", "-1", "*"].map(String::from);
+    let others = ["", "x", ".", "1", "otherepoch00.1", "%00", "%22x%22", "%zz", "%", "a.b.c", "-1", "*"]
+        .map(String::from);
     let near = ["", ".", ".0", ".2", ".01x", ".-1", ".1.1", ".99999999999999999999999", ".1%20"];
     for value in others.into_iter().chain(near.map(|tail| format!("{epoch}{tail}"))) {
         let mut viewer = Viewer::open(broker, &format!("/{key}?since={value}"));

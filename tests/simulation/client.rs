@@ -293,7 +293,7 @@ impl Client {
         };
         let may = asked.patterns.iter().all(|pattern| sight.table.may_read(self.holder, pattern));
         let fits = code == "forbidden" && !(may && sight.table.is_lasting(self.holder));
-        self.view.patterns.retain(|pattern| !asked.patterns.contains(pattern));
+        self.view.patterns.retain(|pattern| !asked.fresh.contains(pattern));
         hold(fits, "errors have a cause", || format!("{code} to {:?}", asked.patterns))
     }
 

@@ -165,7 +165,7 @@ impl Expect {
         sight.truth.acked(number, rev)?;
         let before = sight.truth.keys[key].versions.get(&(rev - 1)).map(|version| version.record.is_live());
         let is_new = if rev == 1 { Some(true) } else { before.map(|is_live| !is_live) };
-        if let Some(is_new) = is_new.filter(|_| !minimal) {
+        if let Some(is_new) = is_new.filter(|_| answer.status != 204) {
             hold((answer.status == 201) == is_new, "201 where there was none, else 200", describe)?;
         }
         self.judge_condition(condition, rev, is_new)

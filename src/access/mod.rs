@@ -133,6 +133,11 @@ impl Access {
         self.holder(id).is_live(wall_ms)
     }
 
+    /// The Unix millisecond in which this key expires, if it ever does.
+    pub fn expires_at(&self, id: HolderId) -> Option<u64> {
+        self.holder(id).expires_at_ms
+    }
+
     /// The first Unix millisecond after `wall_ms` in which some key expires.
     pub fn next_expiry(&self, wall_ms: u64) -> Option<u64> {
         self.holders.iter().filter_map(|holder| holder.expires_at_ms).filter(|end| *end > wall_ms).min()

@@ -29,6 +29,15 @@ impl Shard {
         }
     }
 
+    /// Somebody begins to watch: the core looks again when its key expires. A clock that was set back makes an
+    /// expiry of the past one of the future.
+    pub(super) fn note_expiry(&mut self, id: ConnId) {
+        let Some(holder) = self.holder_of(id).copied() else { return };
+        if let Some(at) = self.house.access.expires_at(holder) {
+            self.next_expiry_ms = Some(self.next_expiry_ms.map_or(at, |next| next.min(at)));
+        }
+    }
+
     /// Ends what is watched with keys that have expired, or that no longer cover it.
     pub(super) fn check_holders(&mut self) {
         self.next_expiry_ms = self.house.access.next_expiry(self.now.wall_ms);

@@ -16,6 +16,7 @@ use crate::shard::interest::Watcher;
 impl Shard {
     /// Begins to watch; completes at once where no other core has a say.
     pub(super) fn join(&mut self, id: ConnId, patterns: Vec<Pattern>, purpose: Purpose) {
+        self.note_expiry(id);
         self.joinings = self.joinings.wrapping_add(1);
         let ticket = JoinTicket { conn: id, number: self.joinings };
         let places = Vec::with_capacity(patterns.len());
@@ -263,15 +264,34 @@ impl Shard {
         self.links[from.index()].push_mark(ticket);
     }
 
-    /// Another core has heard that keys of a prefix are watched here, and since which wish.
+    /// Another core has heard that keys of a prefix are watched here, and since which wish. What we have of its
+    /// keys from before that is let go, unless something else kept it true: had such a key been deleted before
+    /// the other core heard, nobody would tell, since a prefix begins with states and not with deletions.
     pub(super) fn core_tells(&mut self, from: ShardId, pattern: &Pattern, ticket: JoinTicket) {
         if let Pattern::Prefix(prefix) = pattern
             && let Some(id) = self.groups.find(prefix)
-            && let Some(group) = self.groups.get_mut(id)
+            && let Some(group) = self.groups.get(id)
             && group.began_with == ticket.number
         {
-            group.told_by.push(from);
+            let others = self.foreign_members_untold(id, from);
+            others.into_iter().for_each(|key| self.store.remove(key));
+            if let Some(group) = self.groups.get_mut(id) {
+                group.told_by.push(from);
+            }
         }
+    }
+
+    /// Keys of a prefix that another core owns and that nobody here has been told of all along.
+    fn foreign_members_untold(&self, group: GroupId, from: ShardId) -> Vec<KeyId> {
+        let tells = |id: &GroupId| self.groups.get(*id).is_some_and(|group| group.told_by.contains(&from));
+        let is_untold = |id: &KeyId| {
+            self.store.get(*id).is_some_and(|entry| {
+                self.owner.of(self.owner.hash(&entry.key)) == from
+                    && !entry.watchers.is_held()
+                    && !entry.groups.iter().any(tells)
+            })
+        };
+        self.members(group, false).into_iter().filter(is_untold).collect()
     }
 
     /// What another core has to have before it can serve viewers: states, and for one key its deletion.

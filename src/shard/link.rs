@@ -2,7 +2,7 @@
 //!
 //! Always true: questions, answers and words about watching are a queue, bounded by the peers that wait for
 //! them; states are a set of keys, read when there is room for one. A mark among them says that whatever was
-//! newest when the other core asked has been sent.
+//! newest when the other core asked has been sent. Neither kind waits for more than a few of the other.
 //!
 //! Read first: `dirty.rs`, `shard/contract.rs`.
 
@@ -14,10 +14,22 @@ use crate::ids::KeyId;
 use crate::key::Pattern;
 use crate::shard::contract::{JoinTicket, PeerMessage};
 
+/// So many messages may go before a state that waits: answers are what peers wait for, but many writers on
+/// another core must not keep its viewers from ever seeing what they write.
+const OVERTAKING_MAX: usize = 16;
+
+fn is_beginning(message: &PeerMessage) -> bool {
+    matches!(message, PeerMessage::Watching { .. })
+}
+
 /// One other core, as this one sees it.
 #[derive(Default)]
 pub struct Link {
     queue: VecDeque<PeerMessage>,
+    /// Messages that went since the last state.
+    overtaking: usize,
+    /// How many words in `queue` say from where on states count: no state may go before them.
+    beginnings: usize,
     /// Keys whose newest record it is owed.
     pub owed: Dirty,
     /// Whose wish each mark in `owed` answers, oldest first.
@@ -29,6 +41,7 @@ pub struct Link {
 impl Link {
     /// Queues a message.
     pub fn push(&mut self, message: PeerMessage) {
+        self.beginnings += usize::from(is_beginning(&message));
         self.queue.push_back(message);
     }
 
@@ -40,9 +53,19 @@ impl Link {
 
     /// Takes the next message; `state` gives the newest record of a key.
     pub fn next(&mut self, mut state: impl FnMut(KeyId) -> Option<PeerMessage>) -> Option<PeerMessage> {
-        if let Some(message) = self.queue.pop_front() {
+        let is_states_turn = self.overtaking >= OVERTAKING_MAX && self.beginnings == 0;
+        if (!is_states_turn || self.owed.is_empty())
+            && let Some(message) = self.queue.pop_front()
+        {
+            self.overtaking += 1;
+            self.beginnings -= usize::from(is_beginning(&message));
             return Some(message);
         }
+        self.overtaking = 0;
+        self.next_owed(&mut state).or_else(|| self.queue.pop_front())
+    }
+
+    fn next_owed(&mut self, state: &mut impl FnMut(KeyId) -> Option<PeerMessage>) -> Option<PeerMessage> {
         loop {
             match self.owed.pop()? {
                 Owed::Mark => return self.marks.pop_front().map(|ticket| PeerMessage::Watched { ticket }),

@@ -6,7 +6,7 @@
 //! Read first: `shard/contract.rs`, `shard/link.rs`.
 
 use crate::conn::waiting::Waiting;
-use crate::ids::{ConnId, GroupId, ShardId};
+use crate::ids::{ConnId, ShardId};
 use crate::key::Key;
 use crate::shard::Shard;
 use crate::shard::contract::PeerMessage;
@@ -41,7 +41,7 @@ impl Shard {
             PeerMessage::Watching { pattern, ticket } => self.core_tells(from, &pattern, ticket),
             PeerMessage::Watched { ticket } => self.other_core_is_done(ticket),
             PeerMessage::Unwatch { pattern } => self.core_unwatches(from, &pattern),
-            PeerMessage::State { key, record } => self.adopt(from, &key, record),
+            PeerMessage::State { key, record } => self.adopt(&key, record),
         }
     }
 
@@ -69,18 +69,15 @@ impl Shard {
         }
     }
 
-    /// A foreign key has a newer record. What nobody here watches any more is let go, and so is what its owner
-    /// said before it heard that a prefix is watched again: had the key been deleted between, nobody would say.
-    fn adopt(&mut self, from: ShardId, key: &Key, record: Record) {
+    /// A foreign key has a newer record. What nobody here watches any more is let go.
+    fn adopt(&mut self, key: &Key, record: Record) {
         let hash = self.owner.hash(key);
         let groups = self.groups.of(key.as_str(), false);
-        let found = self.store.find(key, hash);
-        let is_held = found.and_then(|id| self.store.get(id)).is_some_and(|entry| entry.watchers.is_held());
-        let tells = |id: &GroupId| self.groups.get(*id).is_some_and(|group| group.told_by.contains(&from));
-        if !is_held && !groups.iter().any(tells) {
-            return;
-        }
-        let id = found.unwrap_or_else(|| self.store.find_or_make(key, hash, false, || groups));
+        let id = match self.store.find(key, hash) {
+            Some(id) => id,
+            None if groups.is_empty() => return,
+            None => self.store.find_or_make(key, hash, false, || groups),
+        };
         let Some(entry) = self.store.get(id) else { return };
         let was_known = entry.record.is_some();
         if was_known && record.rev() <= entry.rev() {

@@ -26,6 +26,10 @@ impl Shard {
     pub(super) fn settle_poll(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
             conn.outbox.owed.clear();
+            if conn.joining.is_some() {
+                // What it waits for is not here yet, so there is nothing to be told.
+                return;
+            }
         }
         let Some(format) = self.conns.get(id).and_then(|conn| poll_format(&conn.speech)) else { return };
         let live = self.polled(id).and_then(Entry::live);

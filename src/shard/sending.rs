@@ -62,7 +62,7 @@ impl Shard {
                 Speech::Http(http, _) if http.held_bytes() > 0 && http.phase() != Phase::Answering => {
                     self.read_requests(id, &[]);
                 }
-                Speech::Http(..) => {}
+                Speech::Http(..) => self.end_if_done(id),
                 Speech::Stream(_) => self.read_viewer_on(id),
             }
         }

@@ -240,10 +240,15 @@ impl Store {
 
     /// Removes the entry if nothing needs it any more.
     pub fn remove_if_unneeded(&mut self, id: KeyId) {
-        let Some(entry) = self.get(id) else { return };
-        if entry.is_needed() {
-            return;
+        if !self.is_needed(id) {
+            self.remove(id);
         }
+    }
+
+    /// Removes an entry of a foreign key, or one that nothing needs.
+    pub fn remove(&mut self, id: KeyId) {
+        let Some(entry) = self.get(id) else { return };
+        debug_assert!(!entry.owned || !entry.is_needed());
         let (hash, slot) = (entry.hash, id.slot);
         if let Ok(found) = self.table.find_entry(hash.0, |other| *other == slot) {
             found.remove();

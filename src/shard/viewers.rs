@@ -36,6 +36,10 @@ impl Shard {
         self.counters.requests += 1;
         self.set_due(id, self.now.after(self.house.limits.ping_interval_ms));
         self.queue(id);
+        if self.conns.get(id).is_some_and(|conn| conn.peer_done) {
+            // It asked, and left before it was its turn.
+            return self.end_now(id);
+        }
         self.join(id, patterns, Purpose::Open { since });
     }
 

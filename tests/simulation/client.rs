@@ -248,7 +248,9 @@ impl Client {
             }
             1012 => sight.draining || plan.has(Fault::Tombstones),
             4401 => {
-                let may = self.view.patterns.iter().all(|pattern| sight.table.may_read(self.holder, pattern));
+                // What was given up may still be watched where the word for it has not arrived.
+                let mut patterns = self.view.patterns.iter().chain(&self.view.ended);
+                let may = patterns.all(|pattern| sight.table.may_read(self.holder, pattern));
                 !(may && sight.table.is_lasting(self.holder))
             }
             _ => false,
@@ -291,7 +293,7 @@ impl Client {
         };
         let may = asked.patterns.iter().all(|pattern| sight.table.may_read(self.holder, pattern));
         let fits = code == "forbidden" && !(may && sight.table.is_lasting(self.holder));
-        self.view.patterns.retain(|pattern| !asked.patterns.contains(pattern));
+        self.view.patterns.retain(|pattern| !asked.fresh.contains(pattern));
         hold(fits, "errors have a cause", || format!("{code} to {:?}", asked.patterns))
     }
 
@@ -304,18 +306,18 @@ impl Client {
         if !whole || self.role == Role::Vandal {
             return Ok(());
         }
+        let is_idle = quiet_ms >= if line.answers == 0 { 10_000 } else { 75_000 } || sight.draining;
         if line.said_end {
             // Who will say nothing more is answered what it asked before; but for a poll, which it has given up
             // with whatever stands behind it, and for streams, which end.
             let gives_up = |expect: &Expect| matches!(expect.ask, Ask::Wait { .. } | Ask::Stream { .. });
-            let is_answered =
-                line.mode != Mode::Http || line.answered_last || line.expects.iter().any(gives_up);
-            return hold(is_answered || line.expects.is_empty() || sight.draining, PROMISED_ANSWER, || {
+            let is_over = line.mode != Mode::Http || line.answered_last || is_idle;
+            let is_answered = is_over || line.expects.is_empty() || line.expects.iter().any(gives_up);
+            return hold(is_answered, PROMISED_ANSWER, || {
                 format!("{:?} outstanding after its end", line.expects)
             });
         }
         hold(line.heard.is_empty(), "no answer is cut short", || format!("{:?}", line.heard))?;
-        let is_idle = quiet_ms >= if line.answers == 0 { 10_000 } else { 75_000 } || sight.draining;
         match line.mode {
             Mode::Http if line.answered_last => Ok(()),
             Mode::Http => hold(is_idle, PROMISED_ANSWER, || format!("{:?} outstanding", line.expects)),

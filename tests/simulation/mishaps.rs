@@ -98,7 +98,7 @@ impl World {
             hold(debt.owed <= most, PROMISE, || {
                 format!("{} keys are owed to one viewer, of {} there are", debt.owed, self.plan.keys.len())
             })?;
-            let most = self.plan.limits.message_bytes_max + 64 * 1024;
+            let most = self.plan.limits.message_bytes_max + 128 * 1024;
             hold(debt.held_bytes <= most, PROMISE, || format!("{} bytes of a viewer", debt.held_bytes))?;
         }
         for core in &self.cores {

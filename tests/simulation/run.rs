@@ -199,18 +199,24 @@ fn grow_old(world: &mut World) -> Kept {
                 && client.line.as_ref().is_some_and(|line| matches!(line.mode, Mode::Socket | Mode::Events))
         })
         .collect();
-    for _ in 0..9 {
+    // Polls behind each other wait one after the other.
+    for _ in 0..9 + world.plan.depth * 6 {
         world.advance(10_000);
         settle(world)?;
     }
     for at in open {
         let client = &world.clients[at];
-        let lasts = world.table.is_lasting(client.holder)
-            && client.view.patterns.iter().all(|pattern| world.table.may_read(client.holder, pattern));
+        let may = client.view.patterns.iter().all(|pattern| world.table.may_read(client.holder, pattern));
+        let (lasts, has_ended) =
+            (world.table.is_lasting(client.holder), world.table.has_ended(client.holder, world.now.wall_ms));
         let is_open =
             client.line.as_ref().is_some_and(|line| matches!(line.mode, Mode::Socket | Mode::Events));
-        hold(is_open == lasts, "viewers stay while they may", || {
-            format!("client {at} of {:?}: open {is_open}, granted {lasts}", client.view.patterns)
+        let fits = if is_open { may && !has_ended } else { !(may && lasts) };
+        hold(fits, "viewers stay while they may", || {
+            format!(
+                "client {at} of {:?}: open {is_open}, granted {may}, ended {has_ended}",
+                client.view.patterns
+            )
         })?;
     }
     for client in world.clients.iter().filter(|client| client.role != Role::Vandal) {

@@ -113,6 +113,11 @@ impl Table {
         self.holders[holder].as_ref().is_some_and(granted)
     }
 
+    /// Whether a holder is gone, by revocation or by time.
+    pub fn has_ended(&self, holder: usize, wall_ms: u64) -> bool {
+        self.holders[holder].as_ref().is_none_or(|holder| holder.expires.is_some_and(|end| end <= wall_ms))
+    }
+
     /// Whether a holder is there and has no end.
     pub fn is_lasting(&self, holder: usize) -> bool {
         self.holders[holder].as_ref().is_some_and(|holder| holder.expires.is_none())

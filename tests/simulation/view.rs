@@ -20,7 +20,7 @@ pub struct Asked {
     /// Each key's revision at its owner then, 0 where it had no state.
     pub floors: Vec<u64>,
     /// Those of them that were not watched before: only they are asked of other cores again.
-    fresh: Vec<String>,
+    pub fresh: Vec<String>,
     /// What was seen since.
     seen: BTreeSet<usize>,
 }

@@ -59,9 +59,10 @@ export interface Lux<T = any> {
   /**
    * Asks the broker for the state, and with `realtime` keeps it current from then on.
    *
-   * The listener is called at once if a state is known from storage, then for every change. The promise
-   * resolves with the broker's first answer; and with `realtime` also when the broker cannot be reached, since
-   * tries go on (`meta.connected` is false then).
+   * The listener is called at once if a state is known from storage, then whenever the state or its `meta`
+   * revision and source change (a change of the connection alone is told by `onStatus`). The promise
+   * resolves with the broker's first answer; with `realtime` also when the broker cannot be reached, since tries
+   * go on (`meta.connected` is false then); and when the session is closed.
    *
    * Calling it again adds a listener, and tries again at once where tries had ended.
    *
@@ -91,7 +92,7 @@ export interface Lux<T = any> {
    */
   patch(fields: LuxPatch<T>): Promise<LuxReceipt>;
 
-  /** Sends what waits, at once; resolves when everything written so far is acknowledged, rejects if a part of it is refused. */
+  /** Sends what waits, at once. Resolves when everything written so far is acknowledged, rejects if some is refused. */
   flush(): Promise<void>;
 
   /** The state now. `state` is `undefined` while nothing is known of it. Each call gives a copy of its own. */

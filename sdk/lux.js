@@ -36,7 +36,7 @@ export class LuxConflict extends LuxError {
 /** Opens a session for one key. Nothing is asked of the broker before `load`, `save` or `patch`. */
 export const lux = (key, options = {}) => new Lux(key, options);
 
-/** What a page holds: listeners on one side, the session on the other. */
+/** What a page holds: listeners on one side, the session on the other. `lux.d.ts` tells what each method does. */
 class Lux {
   #session;
   #world;
@@ -90,7 +90,7 @@ class Lux {
 
   onStatus(listener) {
     this.#statusListeners.add(listener);
-    this.#tellStatus(listener);
+    guarded(listener, ...this.#status());
     return () => void this.#statusListeners.delete(listener);
   }
 
@@ -121,16 +121,19 @@ class Lux {
     this.#turning = false;
   }
 
+  /** Tells what changed since it was last told; false if nothing did. */
   #announce() {
-    const { version } = this.#session;
     const status = this.#statusText();
-    if (this.#shownVersion === version && this.#shownStatus === status) return false;
-    if (this.#shownStatus !== status) for (const listener of this.#statusListeners) this.#tellStatus(listener);
-    this.#shownStatus = status;
-    if (this.#shownVersion === version) return true;
-    this.#shownVersion = version;
-    const { state, meta } = this.peek();
-    for (const listener of this.#listeners) guarded(listener, state, meta);
+    if (this.#shownStatus !== status) {
+      this.#shownStatus = status;
+      tellAll(this.#statusListeners, ...this.#status());
+    } else if (this.#shownVersion !== this.#session.version) {
+      this.#shownVersion = this.#session.version;
+      const { state, meta } = this.peek();
+      tellAll(this.#listeners, state, meta);
+    } else {
+      return false;
+    }
     return true;
   }
 
@@ -138,15 +141,16 @@ class Lux {
     return JSON.stringify(this.#session.status(), (_, value) => value?.message ?? value);
   }
 
-  #tellStatus(listener) {
+  #status() {
     const { name, ...details } = this.#session.status();
-    guarded(listener, name, details);
+    return [name, details];
   }
 
   #onPage = ({ type }) => {
-    if (type === 'pagehide') this.#world.storeNow();
-    if (type === 'pagehide') this.#turn(() => this.#session.hide());
-    else if (this.#page.document?.visibilityState !== 'hidden') this.#turn(() => this.#session.woke());
+    const ending = type === 'pagehide';
+    const hidden = type === 'visibilitychange' && this.#page.document?.visibilityState === 'hidden';
+    if (ending || hidden) this.#world.storeNow();
+    this.#turn(() => (ending || hidden ? this.#session.hide(ending) : this.#session.woke()));
   };
 }
 
@@ -180,7 +184,7 @@ export class Session {
   #loads = []; // who waits for a first answer
   #wanted = false; // whether `load` was ever called
   #exchanges = 0; // numbers streams and requests in the order in which they began
-  #epochSince = 0; // the exchange that told of the epoch held
+  #epochSince = 0; // the number of exchanges when the epoch held was told of
   #attempts = 0; // streams lost or refused in a row
   #writeAttempts = 0;
   #retryInMs = null; // how long writes rest after one failed
@@ -199,7 +203,7 @@ export class Session {
 
   /** What a listener sees: the record held, with the writes that are not acknowledged on top. */
   view() {
-    const { epoch = null, rev = 0, updatedAt = 0, exists = false, deleted = false, data, source = 'local' } = this.#held ?? {};
+    const { data, deleted, source, rev, epoch, updatedAt, exists } = this.#held ?? UNKNOWN;
     const meta = { source, rev, epoch, updatedAt, exists, connected: this.#stream.phase === 'live', pending: false };
     if (this.#writes.length > 0) Object.assign(meta, { source: 'local', exists: true, pending: true });
     else if (deleted) meta.deleted = true;
@@ -228,8 +232,9 @@ export class Session {
 
   write(method, value, waiter, ifMatch) {
     if (this.#stream.phase === 'closed') return waiter.reject(closedError());
-    if (ifMatch && !this.#held) return waiter.reject(new LuxError('not-loaded', 'nothing was seen yet: call load() first'));
-    const write = { method, value, seen: ifMatch && { ...this.#held }, waiters: [waiter], flying: 0, tries: 0, due: false };
+    if (ifMatch && !this.#held) return waiter.reject(new LuxError('not-loaded', 'nothing was seen yet: load() first'));
+    const seen = ifMatch ? { ...this.#held } : null; // what a compare-and-set compares with
+    const write = { method, value, seen, waiters: [waiter], flying: 0, tries: 0, due: false };
     const last = this.#writes.at(-1);
     if (!last || last.flying || !absorb(last, write)) this.#writes.push(write);
     this.version += 1;
@@ -249,22 +254,26 @@ export class Session {
     this.#allDue();
   }
 
-  /** The page may end now: what is not acknowledged goes out once more, as one request if one can say it. */
-  hide() {
+  /**
+   * The page is out of sight, which on a phone may be the last that is heard of it: writes wait no longer. If it
+   * is `ending`, what is under way ends with it; so that goes out once more, joined with what waits behind it.
+   */
+  hide(ending) {
     this.#leaving = true;
     const [head] = this.#writes;
-    if (head?.flying && !head.seen) {
+    if (ending && head?.flying && !head.seen) {
       this.#world.abort(head.flying);
       Object.assign(head, { flying: 0, tries: head.tries + 1 });
       while (this.#writes[1] && absorb(head, this.#writes[1])) this.#writes.splice(1, 1);
     }
-    this.flush();
+    if (head) this.flush();
+    this.#leaving = ending;
   }
 
   close() {
     this.#leaving = true;
     this.#leave({ phase: 'closed' });
-    this.#settleLoads(closedError());
+    this.#settleLoads();
     this.flush();
   }
 
@@ -292,7 +301,7 @@ export class Session {
     const record = recordOf(message, this.#key);
     if (!record) return; // a comment, the answer to a ping, or another key of a wider stream
     if (stream.phase !== 'live') stream.snapshot = record;
-    else if (stream.epoch === this.#held.epoch) this.#hold(record, stream.epoch, 'live');
+    else this.#hold(record, stream.epoch, 'live');
   }
 
   /** The stream ended: with a close code, an HTTP answer in place of events, their end, or an error. */
@@ -305,7 +314,8 @@ export class Session {
     // A failed handshake does not say why. The same address as an event stream does, or works in its place.
     if (kind === 'websocket' && !opened) return this.#connect('sse');
     const restarting = phase === 'live' && (code === 1012 || ended);
-    this.#unreached(answer ? readAnswer(answer).error : offlineError(error), restarting && this.#random() * RESTART_SPREAD_MS);
+    const why = answer ? readAnswer(answer).error : offlineError(error);
+    this.#unreached(why, restarting ? this.#random() * RESTART_SPREAD_MS : 0);
   }
 
   answered(id, raw) {
@@ -346,9 +356,11 @@ export class Session {
   #ask() {
     const id = ++this.#exchanges;
     this.#stream = { phase: 'asking', id, before: this.#held };
-    this.#world.request({ id, method: 'GET', headers: this.#held?.exists ? { 'If-None-Match': etagOf(this.#held) } : {} });
+    const headers = this.#held?.exists ? { 'If-None-Match': etagOf(this.#held) } : {};
+    this.#world.request({ id, method: 'GET', headers });
   }
 
+  /** Without a revision to hold against it, `304` and `404` say something only of what was held when asking. */
   #readAnswered({ id, status, record, epoch, error }) {
     if (status === 401 || status === 403) return this.#refused(error);
     if (status === 200 && record) this.#learn(id, record, epoch);
@@ -361,8 +373,10 @@ export class Session {
     this.#settleLoads();
   }
 
+  /** The snapshot is complete, and only now is its epoch known: what it holds, or leaves out, counts. */
   #synced(epoch) {
-    const { snapshot } = this.#stream;
+    const { id, snapshot } = this.#stream;
+    if (this.#isPast(id, epoch)) return this.#reopen();
     this.#epochSince = ++this.#exchanges;
     if (snapshot) this.#hold(snapshot, epoch, 'remote');
     else if (this.#held?.epoch !== epoch) this.#hold(NOTHING, epoch, 'remote');
@@ -374,6 +388,7 @@ export class Session {
     if (this.#retryInMs !== null) this.flush();
   }
 
+  /** One timer serves the stream: what its end means depends on the phase. */
   #streamTimer() {
     const { phase, id, kind, heard, pinged } = this.#stream;
     if (phase === 'waiting' || phase === 'refused') return this.#begin();
@@ -385,8 +400,7 @@ export class Session {
     } else if (!pinged) {
       this.#ping(kind === 'websocket' ? ANSWER_MS : QUIET_MS);
     } else {
-      this.#leave({ phase: 'waiting' });
-      this.#begin();
+      this.#reopen();
     }
   }
 
@@ -395,6 +409,11 @@ export class Session {
     Object.assign(this.#stream, { heard: false, pinged: true });
     this.#world.ping();
     this.#world.timer('stream', ms);
+  }
+
+  #reopen() {
+    this.#leave({ phase: 'waiting' });
+    this.#begin();
   }
 
   #unreached(error, ms) {
@@ -413,14 +432,16 @@ export class Session {
     if (this.#stream.retryInMs === undefined || this.#attempts > 1) this.#settleLoads(error);
   }
 
-  #retry(phase, ms) {
+  #retry(phase, ms = 0) {
     const retryInMs = Math.round(ms || this.#delay(this.#attempts++));
     this.#stream = { phase, retryInMs };
     this.#world.timer('stream', retryInMs);
   }
 
   #leave(stream) {
-    if (this.#stream.phase === 'connecting' || this.#stream.phase === 'live') this.#world.shut();
+    const { phase, id } = this.#stream;
+    if (phase === 'connecting' || phase === 'live') this.#world.shut();
+    if (phase === 'asking') this.#world.abort(id);
     this.#world.timer('stream', null);
     this.#stream = stream;
   }
@@ -449,17 +470,21 @@ export class Session {
     this.#replace({ epoch, rev, updatedAt, exists: false, deleted: rev > 0, data: null, source: 'remote' });
   }
 
-  /** A record out of an answer. An answer asked for before the epoch held was told of may be of an older one. */
+  /**
+   * Epochs have no order of their own. One that is told of by an exchange that began before the epoch held was
+   * told of may be the older one: an answer is then not believed, a stream is opened again to be sure.
+   */
+  #isPast(id, epoch) {
+    return this.#held !== null && epoch !== this.#held.epoch && id < this.#epochSince;
+  }
+
+  /** A record out of an answer. */
   #learn(id, record, epoch = this.#held?.epoch ?? null) {
-    if (this.#held && epoch !== this.#held.epoch) {
-      if (id < this.#epochSince) return;
-      this.#epochSince = id;
-    }
+    if (this.#isPast(id, epoch)) return;
+    if (epoch !== this.#held?.epoch) this.#epochSince = ++this.#exchanges;
     this.#hold(record, epoch, 'remote');
     this.#confirm();
-    if (this.#stream.phase !== 'live' || this.#stream.epoch === epoch) return;
-    this.#leave({ phase: 'waiting' }); // a stream of another epoch brings nothing new
-    this.#begin();
+    if (this.#stream.phase === 'live' && this.#stream.epoch !== epoch) this.#reopen(); // it brings nothing new
   }
 
   #replace(held) {
@@ -490,6 +515,7 @@ export class Session {
     this.#world.request({ id, method, headers, body, keepalive: this.#leaving });
   }
 
+  /** Acknowledged, worth another try, or given up. */
   #writeAnswered(write, answer) {
     const { id, status, record, epoch, error } = answer;
     if ((status === 200 || status === 201) && record) return this.#acknowledged(write, answer);
@@ -520,6 +546,7 @@ export class Session {
     this.#send();
   }
 
+  /** Keeps a write that may or may not have arrived. Sending it again is harmless: it says the same as before. */
   #writeFailed(write, error) {
     Object.assign(write, { flying: 0, tries: write.tries + 1 });
     this.#trouble = error;
@@ -546,6 +573,8 @@ export class Session {
   }
 }
 
+/** What is held before anything is known, and the record of a key that the epoch never had. */
+const UNKNOWN = { source: 'local', epoch: null, rev: 0, updatedAt: 0, exists: false, deleted: false };
 const NOTHING = { rev: 0, updatedAt: 0, data: null };
 
 /** Makes one write of two that follow each other; whether that was possible. */
@@ -652,7 +681,8 @@ class World {
       if (this.#stream !== stream) return;
       const { WebSocket, fetch } = this.#options;
       const url = this.#address.stream(kind, since);
-      Object.assign(stream, kind === 'websocket' ? openSocket(url, apiKey, tell, WebSocket) : openEvents(url, apiKey, tell, fetch));
+      const open = kind === 'websocket' ? openSocket(WebSocket) : openEvents(fetch);
+      Object.assign(stream, open(url, apiKey, tell));
     } catch (error) {
       tell('closed', { error });
     }
@@ -689,8 +719,10 @@ class World {
     return typeof this.#apiKey === 'function';
   }
 
+  /** The API key. A function is asked once, and again after it failed or its answer was refused. */
   async #credentials() {
-    const asked = (this.#secret ??= Promise.resolve(typeof this.#apiKey === 'function' ? this.#apiKey() : this.#apiKey));
+    const apiKey = this.#apiKey;
+    const asked = (this.#secret ??= Promise.resolve(typeof apiKey === 'function' ? apiKey() : apiKey));
     return asked.catch((error) => {
       if (this.#secret === asked) this.#secret = undefined;
       throw error;
@@ -699,17 +731,17 @@ class World {
 }
 
 /** The API key goes as a subprotocol: a browser sends no header of ours here, and addresses end up in logs. */
-function openSocket(url, apiKey, tell, WebSocket) {
+const openSocket = (WebSocket) => (url, apiKey, tell) => {
   const socket = apiKey ? new WebSocket(url, ['lux.v1', `lux.key.${apiKey}`]) : new WebSocket(url);
   socket.onopen = () => tell('opened');
   socket.onmessage = ({ data }) => tell('received', data);
   socket.onclose = ({ code }) => tell('closed', { code });
   socket.onerror = () => {}; // its close follows and says more
   return { ping: () => socket.send('{"ping":true}'), shut: () => socket.close() };
-}
+};
 
 /** Server-Sent Events through fetch, which unlike `EventSource` sends a header, tells a status, and is in Node. */
-function openEvents(url, apiKey, tell, fetch) {
+const openEvents = (fetch) => (url, apiKey, tell) => {
   const controller = new AbortController();
   const read = async () => {
     const headers = { Accept: 'text/event-stream', ...bearer(apiKey) };
@@ -724,7 +756,7 @@ function openEvents(url, apiKey, tell, fetch) {
   };
   read().catch((error) => ({ error })).then((how) => tell('closed', how));
   return { shut: () => controller.abort() };
-}
+};
 
 /** Reads an event stream in pieces of any size; a comment counts as an empty message, since it shows life. */
 export function eventReader(onData) {
@@ -751,8 +783,9 @@ class Shelf {
   constructor(name, key, { storage, persist = true }) {
     this.#name = name;
     this.#key = key;
-    const found = attempt(() => storage ?? (globalThis.document ? globalThis.localStorage : null));
-    this.#storage = persist ? found : null;
+    // Naming `localStorage` throws where a browser forbids it, and Node's is not for this.
+    const ofPage = attempt(() => (globalThis.document ? globalThis.localStorage : null));
+    this.#storage = persist ? (storage === undefined ? ofPage : storage) : null;
   }
 
   read() {
@@ -763,7 +796,7 @@ class Shelf {
     return { epoch, rev, updatedAt, exists: !deleted, deleted, data, source: 'local' };
   }
 
-  /** Keeps a record for `write`; true if it is the first to wait for that. */
+  /** Keeps a record for `write`, which comes later and once for many; true if it is the first to wait for that. */
   put(held) {
     const first = this.#storage !== null && this.#unwritten === null;
     this.#unwritten = held;
@@ -790,7 +823,7 @@ class Shelf {
 /** Where a key's state and its stream live. */
 function addresses(key, { endpoint = '/api/lux', websocketUrl }) {
   if (!/^(?!_|stream$|\.{1,2}$)[A-Za-z0-9._~:-]{1,128}$/.test(key)) {
-    throw new TypeError(`"${key}" is no key: 1-128 of A-Z a-z 0-9 . _ ~ : - and neither reserved nor with _ at its start`);
+    throw new TypeError(`"${key}" is no key: 1-128 of A-Z a-z 0-9 . _ ~ : - , not reserved, no _ at its start`);
   }
   const page = globalThis.location?.href;
   const base = new URL(endpoint, page).href.replace(/\/+$/, '');
@@ -812,7 +845,8 @@ function readAnswer({ status, etag, text }, key) {
   const spoken = typeof body?.error === 'string';
   const message = spoken ? String(body.message ?? body.error) : `the broker answered ${status}`;
   const epoch = /^(?:W\/)?"([^".]+)\.\d+"$/.exec(etag ?? '')?.[1]; // a proxy that compresses makes it weak
-  return { status, epoch, record: recordOf(body, key), error: new LuxError(spoken ? body.error : 'http', message, status) };
+  const error = new LuxError(spoken ? body.error : 'http', message, status);
+  return { status, epoch, record: recordOf(body, key), error };
 }
 
 /** The value as a record of this key, or null. */
@@ -826,6 +860,7 @@ function isPassing(status) {
   return status < 400 || status === 408 || status === 429 || (status >= 500 && ![501, 505, 507].includes(status));
 }
 
+/** What JSON makes of a value, apart from the caller's own objects. */
 function plainJson(value) {
   const text = JSON.stringify(value);
   if (text === undefined) throw new TypeError('a state is any JSON value, and this is none');
@@ -841,6 +876,11 @@ function guarded(listener, ...told) {
   }
 }
 
+/** Tells those who listen now; neither who leaves meanwhile nor who comes, for they are told on coming. */
+function tellAll(listeners, ...told) {
+  for (const listener of [...listeners]) if (listeners.has(listener)) guarded(listener, ...told);
+}
+
 function attempt(act) {
   try {
     return act();
@@ -854,4 +894,4 @@ const isObject = (value) => typeof value === 'object' && value !== null && !Arra
 const bearer = (apiKey) => (apiKey ? { Authorization: `Bearer ${apiKey}` } : {});
 const etagOf = ({ epoch, rev }) => `"${epoch}.${rev}"`;
 const closedError = () => new LuxError('closed', 'this session was closed');
-const offlineError = (error) => new LuxError('offline', `the broker cannot be reached${error ? `: ${error.message}` : ''}`);
+const offlineError = (why) => new LuxError('offline', `the broker cannot be reached${why ? `: ${why.message}` : ''}`);

@@ -105,6 +105,17 @@ pub const DRAIN_IDLE_MS: u64 = 500;
 /// Messages on their way from one core to another.
 pub const MESH_SLOTS: usize = 1_024;
 
+/// How many connections beyond `connections_max` are taken in, only to be told that there are too many.
+pub const REFUSED_AT_ONCE_MAX: usize = 64;
+
+/// Descriptors that a broker of so many cores needs beside its connections: rings, loops and listening sockets,
+/// standard streams, files that are read again.
+pub const fn descriptors_reserved(cores: usize) -> usize {
+    const PER_CORE: usize = 8;
+    const PER_PROCESS: usize = 16;
+    PER_PROCESS + PER_CORE * cores
+}
+
 const _: () = assert!(BATCH_BYTES_MAX >= KEY_BYTES_MAX + 256, "a batch holds at least one small record");
 const _: () = assert!(CHUNK_EXTENSION_BYTES_MAX < BODY_BYTES_EXTRA);
 const _: () = assert!(CONTROL_PAYLOAD_BYTES_MAX < 126, "a control frame's length fits its second byte");

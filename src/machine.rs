@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{AccessFlags, access};
 
 use crate::operator_error::OperatorError;
@@ -146,16 +146,6 @@ fn explain_ring_with(error: &io::Error, disabled: Option<u8>) -> OperatorError {
         (_, _) => (error.to_string(), "run `lux check` as the user that runs Lux"),
     };
     OperatorError::new(format!("the kernel gives Lux no io_uring: {why}"), remedy)
-}
-
-/// Raises the number of open files as far as this process may. Shells start programs with 1,024, for the sake
-/// of those that use `select(2)`; nothing here does.
-pub fn raise_descriptors() {
-    let Bounds { soft, hard } = bounds(Resource::RLIMIT_NOFILE);
-    if soft < hard {
-        // Where it fails the broker runs with what it has; `lux check` counts that.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
 }
 
 fn bounds(resource: Resource) -> Bounds {

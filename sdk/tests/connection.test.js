@@ -133,6 +133,14 @@ test('after sleep, a stream that is dead is found out within seconds', () => {
   assert.equal(at.world.opened.length, 2);
 });
 
+test('an event stream cannot be asked, so waking leaves it alone', () => {
+  const at = start({ hasSockets: false });
+  at.goLive();
+  at.session.woke();
+  at.world.pass(4_000);
+  assert.deepEqual([at.world.pings, at.world.opened.length], [0, 1]);
+});
+
 test('an event stream without even comments is opened again', () => {
   const at = start({ hasSockets: false });
   at.goLive();
@@ -168,11 +176,16 @@ test('where sockets do not get through, events do', () => {
 });
 
 test('a stream that is no event stream is not asked again at once', () => {
-  const at = start({ hasSockets: false, random: () => 0 });
+  const at = start({ hasSockets: false, random: () => 0.2 });
   at.load();
-  at.session.opened(at.stream.id);
-  at.drop({ ended: true });
-  assert.equal(at.status.retryInMs, 250);
+  const waits = Array.from({ length: 3 }, () => {
+    at.session.opened(at.stream.id);
+    at.drop({ ended: true });
+    const { retryInMs } = at.status;
+    at.world.pass(retryInMs);
+    return retryInMs;
+  });
+  assert.deepEqual(waits, [300, 600, 1200]);
 });
 
 test('a refused key says so, rejects load(), and is not tried again', () => {
@@ -241,12 +254,20 @@ test('without realtime, a key refused twice rejects load() and rests', () => {
   assert.deepEqual([at.world.requests.length, at.status.name], [2, 'unauthorized']);
 });
 
-test('close() ends everything and says so', async () => {
+test('close() gives up a GET that is under way', () => {
+  const at = start({ realtime: false });
+  const loaded = at.load();
+  at.session.close();
+  assert.deepEqual(at.world.aborted, [at.request.id]);
+  assert.ok(loaded.value, 'nobody is left waiting');
+});
+
+test('close() ends everything and says so', () => {
   const at = start();
   const loaded = at.load();
   at.session.close();
   assert.equal(at.status.name, 'closed');
-  assert.equal(loaded.error.code, 'closed');
+  assert.ok(loaded.value, 'nobody is left waiting');
   assert.equal(at.world.shuts, 1);
   at.session.woke();
   at.world.pass(600_000);

@@ -11,14 +11,13 @@ import { MemoryStorage, openPage, settled } from './help/page.js';
 
 const API_KEY = 'lux_0123456789abcdef';
 const record = (rev, data, more = {}) => ({ key: 'dashboard-main', rev, updatedAt: rev, data, ...more });
-const synced = { synced: true, epoch: 'a' };
 
 /** Loads, and lets the broker answer over the socket. */
-async function loadLive(at, listener, snapshot = record(1, { n: 1 })) {
+async function loadLive(at, listener, snapshot = record(1, { n: 1 }), epoch = 'a') {
   const loaded = at.session.load(listener);
   await settled();
   at.socket.onopen({});
-  at.socket.say(snapshot, synced);
+  at.socket.say(snapshot, { synced: true, epoch });
   return loaded;
 }
 
@@ -59,7 +58,8 @@ test('the same address carries events where there is no WebSocket', async () => 
   assert.equal(at.request.headers.Authorization, `Bearer ${API_KEY}`);
   const body = new ReadableStream({
     start(controller) {
-      const text = `id: a.1\ndata: ${JSON.stringify(record(1, 'ünï'))}\n\nevent: synced\ndata: ${JSON.stringify(synced)}\n\n`;
+      const snapshot = `id: a.1\ndata: ${JSON.stringify(record(1, 'ünï'))}\n\n`;
+      const text = `${snapshot}event: synced\ndata: {"synced":true,"epoch":"a"}\n\n`;
       for (const byte of new TextEncoder().encode(text)) controller.enqueue(new Uint8Array([byte]));
     },
   });
@@ -123,6 +123,21 @@ test('a listener that saves does not make others see states out of order', async
   assert.deepEqual(seen, [2, 2, 3, 3, 4, 4]);
 });
 
+test('a listener that brings another, or takes one away, does not confuse their order', async () => {
+  const at = openPage();
+  const [guest, leaver] = [[], []];
+  let leave;
+  const loaded = loadLive(at, ({ n }) => {
+    if (n !== 1) return;
+    at.session.save({ n: 2 });
+    at.session.subscribe((state) => guest.push(state.n));
+    leave();
+  });
+  leave = at.session.subscribe((state) => leaver.push(state.n));
+  await loaded;
+  assert.deepEqual([new Set(guest), leaver], [new Set([2]), []]);
+});
+
 test('a listener that throws keeps nobody else from seeing the state', async (t) => {
   const at = openPage();
   const surfacing = t.mock.method(globalThis, 'queueMicrotask', () => {});
@@ -155,13 +170,14 @@ test('what is no JSON is refused without a trace', async () => {
 test('status is told at once, then whenever it changes, until its listener leaves', async () => {
   const at = openPage();
   const seen = [];
-  const leave = at.session.onStatus((name, { retryInMs, pendingWrites }) => seen.push([name, retryInMs, pendingWrites]));
+  const leave = at.session.onStatus((name, told) => seen.push([name, told.retryInMs, told.pendingWrites]));
   await loadLive(at);
   at.session.patch({ m: 1 });
   at.socket.onclose({ code: 1006 });
   leave();
   at.clock.pass(500);
-  assert.deepEqual(seen, [['idle', null, 0], ['connecting', null, 0], ['live', null, 0], ['live', null, 1], ['offline', 500, 1]]);
+  const loaded = [['idle', null, 0], ['connecting', null, 0], ['live', null, 0]];
+  assert.deepEqual(seen, [...loaded, ['live', null, 1], ['offline', 500, 1]]);
 });
 
 test('nobody has to wait for a write that fails', async () => {
@@ -189,12 +205,28 @@ test('an API key that is made on demand is asked for once, and again when it is 
   assert.deepEqual([asked, at.socket.protocols[1]], [2, 'lux.key.second-key-000000']);
 });
 
-test('an API key that cannot be had counts as being offline', async () => {
-  const at = openPage({ apiKey: () => Promise.reject(new Error('no token')) });
+test('a session that closes while its API key is sought opens nothing', async () => {
+  let found;
+  const at = openPage({ apiKey: () => new Promise((resolve) => { found = resolve; }) });
+  const loaded = at.session.load();
+  at.session.close();
+  assert.equal((await loaded).state, undefined);
+  found(API_KEY);
+  await settled();
+  assert.deepEqual(at.sockets, []);
+});
+
+test('an API key that cannot be had counts as being offline, and is sought again', async () => {
+  const tries = [Promise.reject(new Error('no token')), Promise.reject(new Error('no token')), API_KEY];
+  tries.slice(0, 2).forEach((failing) => failing.catch(() => {}));
+  const at = openPage({ apiKey: () => tries.shift() });
   await at.session.load();
   let status;
   at.session.onStatus((name, { error }) => (status = [name, error.message]));
   assert.deepEqual(status, ['offline', 'the broker cannot be reached: no token']);
+  at.clock.pass(500);
+  await settled();
+  assert.equal(at.socket.protocols[1], `lux.key.${API_KEY}`);
 });
 
 test('a request without an answer is given up and tried again', async () => {
@@ -263,8 +295,7 @@ test('a deletion is remembered; a key that never was leaves nothing behind', asy
   const { state, meta } = openPage({ storage }).session.peek();
   assert.deepEqual([state, meta.deleted, meta.exists], [null, true, false]);
   const never = openPage({ storage });
-  await loadLive(never, undefined, record(0, null));
-  never.socket.say({ synced: true, epoch: 'b' });
+  await loadLive(never, undefined, record(0, null), 'b');
   never.happen('pagehide');
   assert.deepEqual(storage.names, []);
 });
@@ -288,8 +319,22 @@ test('stored values that are corrupt or somebody else’s are ignored', () => {
   assert.equal(openPage({ storage: broken }).session.peek().state, undefined);
 });
 
+test('a page’s own storage is used unless another is given, or none', async (t) => {
+  const [own, other] = [new MemoryStorage(), new MemoryStorage()];
+  Object.assign(globalThis, { document: {}, localStorage: own });
+  t.after(() => { delete globalThis.document; delete globalThis.localStorage; });
+  const cases = [[{ storage: null }, 0, 0], [{ persist: false }, 0, 0], [{ storage: other }, 0, 1], [{}, 1, 1]];
+  for (const [options, ...writes] of cases) {
+    const at = openPage({ storage: undefined, ...options });
+    await loadLive(at);
+    at.happen('pagehide');
+    assert.deepEqual([own.writes, other.writes], writes, JSON.stringify(options));
+  }
+});
+
 test('storage that fails does not disturb the session', async () => {
-  const broken = { getItem: () => null, setItem() { throw new Error('full'); }, removeItem() { throw new Error('denied'); } };
+  const fail = () => { throw new Error('full'); };
+  const broken = { getItem: () => null, setItem: fail, removeItem: fail };
   const at = openPage({ storage: broken });
   await loadLive(at);
   at.clock.pass(1_000);
@@ -335,6 +380,19 @@ test('a page that ends sends what waits with a request that outlives it, if a br
   wide.happen('pagehide');
   await settled();
   assert.equal(wide.request.keepalive, false, 'bytes count, not characters');
+});
+
+test('a page that is hidden sends what waits, since a phone may not say more', async () => {
+  const at = openPage();
+  at.session.save({ n: 1 });
+  at.page.document.visibilityState = 'hidden';
+  at.happen('visibilitychange');
+  await settled();
+  assert.deepEqual([at.requests.length, at.request.keepalive], [1, true]);
+  at.session.save({ n: 2 });
+  at.happen('visibilitychange');
+  await settled();
+  assert.equal(at.requests.length, 1, 'what is under way has its time');
 });
 
 test('close() waits for what is under way and leaves the page alone', async () => {

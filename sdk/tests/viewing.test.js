@@ -29,7 +29,7 @@ test('a viewer never writes, whatever it had stored', () => {
   at.accept(record(4, { orders: 4 }), 'b');
   at.session.woke();
   at.session.flush();
-  at.session.hide();
+  at.session.hide(true);
   at.session.close();
   assert.deepEqual(at.world.requests, []);
 });

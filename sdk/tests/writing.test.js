@@ -148,6 +148,28 @@ test('offline, a write is kept, the status says so, and it is sent when the brok
   assert.deepEqual([at.status.name, at.status.error, at.world.requests.length], ['idle', null, 3]);
 });
 
+test('an acknowledgement makes the rests of later failures short again', () => {
+  const at = start();
+  for (let round = 0; round < 2; round += 1) {
+    at.save(round);
+    at.world.pass(100);
+    for (const ms of [500, 1000, 2000]) {
+      fail(at);
+      assert.equal(at.status.retryInMs, ms);
+      at.world.pass(ms);
+    }
+    at.answer({ body: record(round + 1, round) });
+  }
+});
+
+test('an entity tag that a proxy made weak still tells the epoch', () => {
+  const at = start();
+  const saved = at.save('x');
+  at.world.pass(100);
+  at.session.answered(at.request.id, { status: 201, etag: 'W/"b7.1"', text: JSON.stringify(record(1, 'x')) });
+  assert.equal(saved.value.epoch, 'b7');
+});
+
 test('writes that rest go out as soon as the stream is back', () => {
   const at = start();
   at.goLive(record(1, 'one'));
@@ -295,6 +317,24 @@ test('compare-and-set whose answer was lost does not conflict with itself', () =
   assert.equal(saved.value.rev, 5);
 });
 
+test('compare-and-set conflicts even with who wrote the same', () => {
+  const at = start();
+  at.goLive(record(4, { n: 4 }));
+  const saved = at.save({ n: 5 }, true);
+  at.answer({ status: 412, body: record(5, { n: 5 }) });
+  assert.ok(saved.error instanceof LuxConflict);
+});
+
+test('a write behind one that is refused goes out at once', () => {
+  const at = start();
+  at.goLive(record(4, { n: 4 }));
+  at.save({ n: 5 }, true);
+  at.patch({ m: 1 });
+  at.world.pass(100);
+  at.answer({ status: 412, body: record(6, { n: 6 }) });
+  assert.deepEqual([at.request.method, at.request.body], ['PATCH', '{"m":1}']);
+});
+
 test('compare-and-set is not joined with other writes', () => {
   const at = start({ debounce: 100 });
   at.goLive(record(1, { n: 1 }));
@@ -312,11 +352,28 @@ test('a page that ends sends what is unacknowledged once more, as one request th
   at.world.pass(100);
   const { id } = at.request;
   const second = at.patch({ m: 2 });
-  at.session.hide();
+  at.session.hide(true);
   assert.deepEqual(at.world.aborted, [id]);
   assert.deepEqual([at.request.keepalive, JSON.parse(at.request.body)], [true, { n: 2, m: 2 }]);
   at.answer({ body: record(3, { n: 2, m: 2 }) });
   assert.deepEqual([first.value.rev, second.value.rev], [3, 3]);
+});
+
+test('only requests of a page that leaves are to outlive it', () => {
+  const at = start();
+  const keepalive = () => {
+    at.save('x');
+    at.world.pass(100);
+    at.answer({ body: record(at.meta.rev + 1, 'x') });
+    return at.request.keepalive;
+  };
+  assert.equal(keepalive(), false);
+  at.session.hide(false);
+  assert.equal(keepalive(), false, 'hidden, and going on');
+  at.session.hide(true);
+  assert.equal(keepalive(), true);
+  at.session.woke();
+  assert.equal(keepalive(), false, 'it came back');
 });
 
 test('close() sends what waits, in order; what fails then rejects', () => {

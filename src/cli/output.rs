@@ -7,6 +7,9 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::failure::Failure;
 
@@ -28,6 +31,16 @@ pub fn line(text: &str) -> Result<(), Failure> {
 pub fn styled(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     out.write_all(format!("{text}\n").as_bytes()).and_then(|()| out.flush()).map_err(|e| Failure::output(&e))
+}
+
+/// Whether anybody still reads standard output. Writing would tell as well, but there may be nothing to write
+/// for hours, and `lux watch … | head -1` should end when `head` does.
+pub fn is_read() -> bool {
+    let out = io::stdout();
+    let mut watched = [PollFd::new(out.as_fd(), PollFlags::empty())];
+    // No flag is asked for: the kernel reports a closed reader all the same.
+    let polled = poll(&mut watched, PollTimeout::ZERO);
+    polled.is_err() || !watched[0].any().unwrap_or(false)
 }
 
 /// JSON text with what a terminal would act on written as `\u…`, which is the same JSON.

@@ -11,7 +11,6 @@ use clap::Args;
 use super::failure::Failure;
 use super::settings_args::SettingsArgs;
 use super::{logging, provision};
-use crate::machine;
 use crate::operator_error::OperatorError;
 use crate::runtime::Broker;
 use crate::settings::Settings;
@@ -46,7 +45,6 @@ pub struct ServeArgs {
 pub fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = args.settings.resolve()?;
     logging::start(&settings.log)?;
-    machine::raise_descriptors();
     start(settings)?.wait()?;
     Ok(())
 }

@@ -33,6 +33,8 @@ pub enum Call {
         key: Key,
         /// How long to hold the answer, in milliseconds.
         wait_ms: u64,
+        /// Who waits.
+        holder: HolderId,
     },
     /// One page of a listing, over all cores.
     List(Listing),

@@ -13,8 +13,9 @@ use crate::conn::route::{self, House, Plan, Write, WriteKind};
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::time::Now;
 use crate::wire::body::BodyReader;
+use crate::wire::framing::Framing;
 use crate::wire::record::Draft;
-use crate::wire::request::{self, Framing, Head};
+use crate::wire::request::{self, Head};
 use crate::wire::{Progress, WireError, json};
 
 /// The reading side of an HTTP connection.
@@ -23,6 +24,9 @@ pub struct Http {
     stage: Stage,
     /// Bytes that arrived and are not understood yet, or wait for the exchange before them.
     held: Vec<u8>,
+    is_being_read: bool,
+    /// Heads read so far, wrapping.
+    heads: u32,
 }
 
 #[derive(Default)]
@@ -91,6 +95,11 @@ impl Http {
         }
     }
 
+    /// Tells one request's head or body from the next one's.
+    pub fn heads(&self) -> u32 {
+        self.heads
+    }
+
     /// The exchange under way has its answer; the next request may be read.
     pub fn answered(&mut self) {
         debug_assert!(matches!(self.stage, Stage::Answering));
@@ -99,17 +108,23 @@ impl Http {
 
     /// How many bytes to read next; 0 while enough of them wait already.
     pub fn appetite(&self) -> usize {
-        const READ_BYTES: usize = 4 * 1024;
-        const BODY_READ_BYTES: usize = 64 * 1024;
+        const READ_BYTES: usize = 2 * 1024;
+        const BODY_READ_BYTES: usize = 16 * 1024;
         match &self.stage {
-            Stage::Body(_) => BODY_READ_BYTES,
+            Stage::Body(body) if !matches!(body.then, Then::Nothing) => BODY_READ_BYTES,
             Stage::Answering if self.held.len() >= ANSWER_BYTES_MAX => 0,
-            Stage::Waiting | Stage::Head { .. } | Stage::Answering => READ_BYTES,
+            Stage::Waiting | Stage::Head { .. } | Stage::Body(_) | Stage::Answering => READ_BYTES,
         }
     }
 
-    /// Takes the bytes that were held back, so that they can be read in front of `fresh` ones.
-    pub fn take_held(&mut self, fresh: &[u8]) -> Option<Vec<u8>> {
+    /// Whether somebody is between `begin_reading` and `end_reading`.
+    pub fn is_being_read(&self) -> bool {
+        self.is_being_read
+    }
+
+    /// Begins to read: bytes that were held back go in front of the `fresh` ones.
+    pub fn begin_reading(&mut self, fresh: &[u8]) -> Option<Vec<u8>> {
+        self.is_being_read = true;
         if self.held.is_empty() {
             return None;
         }
@@ -119,20 +134,22 @@ impl Http {
     }
 
     /// Keeps what was not read.
-    pub fn hold(&mut self, rest: &[u8]) {
+    pub fn end_reading(&mut self, rest: &[u8]) {
+        self.is_being_read = false;
         self.held.clear();
         self.held.extend_from_slice(rest);
     }
 
     /// Keeps what was not read, in the buffer it came in.
-    pub fn hold_from(&mut self, mut bytes: Vec<u8>, at: usize) {
+    pub fn end_reading_of(&mut self, mut bytes: Vec<u8>, at: usize) {
+        self.is_being_read = false;
         bytes.drain(..at);
         self.held = bytes;
     }
 
-    /// Whether bytes wait to be read.
-    pub fn holds_bytes(&self) -> bool {
-        !self.held.is_empty()
+    /// How many bytes wait to be read.
+    pub fn held_bytes(&self) -> usize {
+        self.held.len()
     }
 
     /// Looks at bytes that begin where the last look ended; says how many are done with, and what they were.
@@ -158,6 +175,7 @@ impl Http {
             }
             Err(error) => return (bytes.len(), refuse_and_close(error, Format::default())),
         };
+        self.heads = self.heads.wrapping_add(1);
         let (head, rest) = bytes.split_at(used);
         let head = match request::parse(head, &house.limits) {
             Ok(head) => head,

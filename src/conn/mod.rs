@@ -14,6 +14,8 @@ pub mod route;
 pub mod stream;
 pub mod waiting;
 
+use smallvec::SmallVec;
+
 use crate::conn::http::Http;
 use crate::conn::outbox::Outbox;
 use crate::conn::stream::Stream;
@@ -29,11 +31,9 @@ pub struct Conn {
     /// What it is owed.
     pub outbox: Outbox,
     /// What it watches.
-    pub watches: Vec<Watch>,
+    pub watches: SmallVec<[Watch; 1]>,
     /// What it is about to watch.
     pub joining: Option<Box<Joining>>,
-    /// A viewer's bytes that wait until what it said before is done.
-    pub held: Vec<u8>,
     /// How far its end has come.
     pub life: Life,
     /// When something is due here, whatever it is.
@@ -76,9 +76,8 @@ impl Conn {
             generation,
             speech: Speech::Http(Box::default(), None),
             outbox: Outbox::default(),
-            watches: Vec::new(),
+            watches: SmallVec::new(),
             joining: None,
-            held: Vec::new(),
             life: Life::Open,
             due,
             armed: Deadline::NEVER,

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::conn::call::{Cors, Format, Outcome, Protocol, Reply};
 use crate::conn::outbox::Outbox;
+use crate::console::CONTENT_SECURITY_POLICY;
 use crate::ids::{Epoch, Rev};
 use crate::wire::WireError;
 use crate::wire::record::Record;
@@ -228,11 +229,7 @@ impl Answer {
 }
 
 fn write_page_fields(out: &mut ResponseWriter<'_>) {
-    out.field(
-        "Content-Security-Policy",
-        "default-src 'self'; connect-src 'self' ws: wss:; style-src 'self'; img-src 'self' data:; \
-         frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    );
+    out.field("Content-Security-Policy", CONTENT_SECURITY_POLICY);
     out.field("X-Content-Type-Options", "nosniff");
     out.field("Referrer-Policy", "no-referrer");
 }

@@ -21,8 +21,9 @@ use crate::limits::{LIST_RECORDS_MAX, Limits, WAIT_SECONDS_MAX};
 use crate::time::Now;
 use crate::wire::WireError;
 use crate::wire::condition::{self, Conditions};
+use crate::wire::framing::Framing;
 use crate::wire::query;
-use crate::wire::request::{Framing, Head, Method};
+use crate::wire::request::{Head, Method};
 use crate::wire::upgrade;
 
 /// What stays the same for every request of a core.
@@ -95,7 +96,7 @@ pub fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError>
 pub fn format(head: &Head<'_>, house: &House) -> Format {
     let cors = match (house.origins.is_any(), head.field("origin")) {
         (true, _) => Cors::Any,
-        (false, Some(origin)) if house.origins.allows(Some(origin)) => {
+        (false, Some(origin)) if allows_origin(head, house) => {
             Cors::Only(CompactString::from_utf8_lossy(origin))
         }
         (false, Some(_)) => Cors::Refused,
@@ -109,6 +110,15 @@ pub fn format(head: &Head<'_>, house: &House) -> Format {
         cors,
         ..Format::default()
     }
+}
+
+/// Whether the page that asks, if a page asks, may: one of an allowed origin, or one of the broker's own.
+fn allows_origin(head: &Head<'_>, house: &House) -> bool {
+    let origin = head.field("origin");
+    let own = origin
+        .and_then(|origin| origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://")));
+    let is_own = own.is_some() && own == head.field("host");
+    is_own || house.origins.allows(origin)
 }
 
 fn prefers_minimal(value: &[u8]) -> bool {
@@ -182,6 +192,9 @@ fn key(
     if !house.access.may_write(holder, &key) {
         return Err(WireError::Forbidden(format!("write {key}")));
     }
+    if house.draining {
+        return Err(WireError::Draining);
+    }
     format.may_read = house.access.may_read(holder, &Pattern::Exact(key.clone()));
     let conditions = Conditions::of(head, &house.epoch)?;
     match kind {
@@ -220,7 +233,7 @@ fn get(
     }
     match wait_ms {
         Some(wait_ms) if format.conditions.if_none_match.is_some() && !house.draining => {
-            Ok(ready(Call::Wait { key, wait_ms }, format))
+            Ok(ready(Call::Wait { key, wait_ms, holder }, format))
         }
         Some(_) | None => Ok(ready(Call::Key(Question::Get(key)), format)),
     }
@@ -245,8 +258,8 @@ fn list(head: &Head<'_>, house: &House, now: Now, mut format: Format) -> Result<
     for pair in query::pairs(head.query) {
         let (name, value) = pair?;
         match name.as_ref() {
-            "prefix" => listing.prefix = prefix(&value)?,
-            "after" => listing.after = Some(CompactString::new(value)),
+            "prefix" => listing.prefix = prefix(value.strip_suffix('*').unwrap_or(&value))?,
+            "after" => listing.after = Some(prefix(&value)?),
             "limit" => listing.limit = limit(&value)?,
             "data" => listing.with_data = with_data(&value)?,
             _ => {}
@@ -257,10 +270,9 @@ fn list(head: &Head<'_>, house: &House, now: Now, mut format: Format) -> Result<
     Ok(ready(Call::List(listing), format))
 }
 
-/// A `*` at the end is what people write for "every key that begins so"; it is taken as that.
+/// The beginning of a key. A caller who takes `device-*` for it, as people write, drops the star first.
 fn prefix(value: &str) -> Result<CompactString, WireError> {
-    let written = format!("{}*", value.strip_suffix('*').unwrap_or(value));
-    match Pattern::parse(written.as_bytes()).map_err(WireError::BadKey)? {
+    match Pattern::parse(format!("{value}*").as_bytes()).map_err(WireError::BadKey)? {
         Pattern::Prefix(prefix) => Ok(prefix),
         Pattern::Exact(_) => unreachable!("it ends in a star"),
     }
@@ -294,7 +306,7 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     for pattern in &patterns {
         may_read(house, holder, pattern)?;
     }
-    if head.field("origin").is_some() && !house.origins.allows(head.field("origin")) {
+    if !allows_origin(head, house) {
         return Err(WireError::OriginRefused);
     }
     if house.draining {
@@ -347,9 +359,12 @@ fn stream_patterns(
         let pattern = Pattern::parse(&query::decode_path(segment)?).map_err(WireError::BadKey)?;
         return Ok(vec![pattern]);
     }
-    let Some(keys) = &query.keys else { return Ok(Vec::new()) };
+    let keys = query.keys.as_deref().unwrap_or_default();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut patterns = Vec::new();
-    for text in keys.split(',').filter(|text| !text.is_empty()) {
+    for text in keys.split(',') {
         let pattern = Pattern::parse(text.as_bytes()).map_err(WireError::BadKey)?;
         if !patterns.contains(&pattern) {
             patterns.push(pattern);

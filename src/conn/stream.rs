@@ -22,9 +22,18 @@ pub struct Stream {
     pub single: bool,
     /// Pings that were handed to the kernel and not answered.
     pub pings_unanswered: u8,
-    /// A deletion this viewer was owed had to be forgotten: it gets its whole snapshot again.
-    pub resync: bool,
+    /// What waits until the snapshot under way is complete, or until the peer has read its answers.
+    pub later: Option<Box<Later>>,
     speech: Speech,
+}
+
+/// What a viewer said and is not done yet.
+#[derive(Default)]
+pub struct Later {
+    /// A command that would begin another snapshot.
+    pub command: Option<Command>,
+    /// What it said behind it.
+    pub bytes: Vec<u8>,
 }
 
 enum Speech {
@@ -49,13 +58,16 @@ pub enum Said {
 impl Stream {
     /// A viewer over WebSocket.
     pub fn socket(holder: HolderId, single: bool) -> Stream {
-        let speech = Speech::Socket(FrameReader::default());
-        Stream { holder, single, pings_unanswered: 0, resync: false, speech }
+        Stream::new(holder, single, Speech::Socket(FrameReader::default()))
     }
 
     /// A viewer over Server-Sent Events.
     pub fn events(holder: HolderId, single: bool) -> Stream {
-        Stream { holder, single, pings_unanswered: 0, resync: false, speech: Speech::Events }
+        Stream::new(holder, single, Speech::Events)
+    }
+
+    fn new(holder: HolderId, single: bool, speech: Speech) -> Stream {
+        Stream { holder, single, pings_unanswered: 0, later: None, speech }
     }
 
     /// Whether it is a WebSocket.
@@ -69,6 +81,16 @@ impl Stream {
             Speech::Socket(reader) => !reader.is_idle(),
             Speech::Events => false,
         }
+    }
+
+    /// Whether a command waits; nothing is read behind it.
+    pub fn has_command_waiting(&self) -> bool {
+        self.later.as_ref().is_some_and(|later| later.command.is_some())
+    }
+
+    /// Keeps bytes that come behind what waits.
+    pub fn keep(&mut self, bytes: &[u8]) {
+        self.later.get_or_insert_default().bytes.extend_from_slice(bytes);
     }
 
     /// How records are spoken here.

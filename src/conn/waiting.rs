@@ -5,6 +5,7 @@
 //!
 //! Read first: `conn/call.rs`.
 
+use crate::access::HolderId;
 use crate::conn::call::{Format, Listing};
 use crate::counters::Counters;
 use crate::ids::{Place, Rev, ShardId};
@@ -16,7 +17,12 @@ pub enum Waiting {
     /// One key's owner has the question.
     Owner(Format),
     /// The next state of a key, until the deadline.
-    Poll(Format),
+    Poll {
+        /// How to answer.
+        format: Format,
+        /// Who waits, for grants that change.
+        holder: HolderId,
+    },
     /// A page: this core's part, and those of the others as they come.
     List {
         /// How to answer.
@@ -43,6 +49,8 @@ pub enum Waiting {
 
 /// Patterns that a peer is about to watch, while the other cores bring what they have of them.
 pub struct Joining {
+    /// Which of this core's joinings this is: a word meant for an earlier one of the same peer is late.
+    pub number: u32,
     /// The patterns, and where their watchers stand on this core.
     pub places: Vec<(Pattern, Place)>,
     /// Words from other cores still to come.

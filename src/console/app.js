@@ -18,6 +18,7 @@ import { List } from './list.js';
 import { Rate } from './rate.js';
 import { Store } from './store.js';
 import { Viewers } from './viewers.js';
+import { Wall } from './wall.js';
 import { listenToKeys } from './keyboard.js';
 
 const history_ = new History();
@@ -29,6 +30,7 @@ const field = new Field({ canvas: byId('field'), hint: byId('field-hint'), store
 const list = new List({
   port: byId('list'), count: byId('count'), empty: byId('list-empty'), store, history: history_, onOpen: open,
 });
+const wall = new Wall({ root: byId('wall'), store, history: history_ });
 const viewers = new Viewers((number) => bar.viewers(number));
 const gate = new Gate(enter);
 let access = null;
@@ -38,12 +40,10 @@ const paintSoon = painter((now) => {
   const { changed, shapeChanged } = store.drain();
   list.paint({ changed, shapeChanged, full: ticked, now });
   detail.paint({ changed, tick: ticked });
-  if (shapeChanged) {
-    bar.states();
-    field.arrange();
-  }
+  if (shapeChanged) reshape();
+  if (detail.key === null && wall.suits) wall.paint({ changed, full: ticked });
+  if (detail.key === null && !wall.suits && field.paint(now)) paintSoon();
   ticked = false;
-  if (detail.key === null && field.paint(now)) paintSoon();
 });
 
 const connection = new Connection({
@@ -53,6 +53,15 @@ const connection = new Connection({
   onRecord: paintSoon,
   onRefused: (why) => gate.show(access, why),
 });
+
+/** Keys came or went: a few are shown as tiles, many as a field of lights. */
+function reshape() {
+  bar.states();
+  byId('wall').hidden = !wall.suits;
+  for (const id of ['field', 'field-hint']) byId(id).hidden = wall.suits;
+  if (wall.suits) wall.arrange();
+  else field.arrange();
+}
 
 /** The broker took this key: remember it and go in. */
 function enter(given) {
@@ -90,6 +99,7 @@ function show() {
   byId('detail').hidden = key === null;
   detail.open(key);
   list.select(key);
+  ticked = true;
   if (key !== null) list.reveal(key);
   paintSoon();
 }
@@ -103,7 +113,7 @@ function keyInAddress() {
 }
 
 function recolor() {
-  for (const part of [bar, detail, field, list]) part.recolor();
+  for (const part of [bar, detail, field, list, wall]) part.recolor();
   ticked = true;
   paintSoon();
 }

@@ -47,7 +47,6 @@ export class Bar {
     for (const id of ['states', 'overview-states']) write(byId(id), count(this.store.alive));
     // Only a broker that has said all it holds is known to hold nothing.
     byId('first').hidden = this.store.epoch === null || this.store.entries.size > 0;
-    for (const id of ['field', 'field-hint']) byId(id).hidden = !byId('first').hidden;
   }
 
   recolor() {

@@ -6,6 +6,7 @@
 import { make, write } from './dom.js';
 import { measure } from './format.js';
 import { Curve } from './curves.js';
+import { shortPath } from './history.js';
 import { lightText } from './glow.js';
 
 /** The most cards shown before the person asks for the rest. */
@@ -73,7 +74,7 @@ class Card {
     this.value = make('span', 'card-value');
     const canvas = make('canvas', 'card-curve');
     canvas.setAttribute('aria-hidden', 'true');
-    const name = make('span', 'card-name', path || 'value');
+    const name = make('span', 'card-name', shortPath(path));
     name.title = path;
     this.element = make('div', 'card', name, this.value, canvas);
     this.curve = new Curve(canvas, { tall: true });

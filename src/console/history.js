@@ -12,9 +12,10 @@ const SERIES_PER_KEY_MAX = 16;
 const SERIES_MAX = 20_000;
 const DEPTH_MAX = 4;
 
-/** One number over time. */
+/** One number over time; `path` is where it stands in its state. */
 export class Series {
-  constructor() {
+  constructor(path = '') {
+    this.path = path;
     this.times = [];
     this.values = [];
     this.varies = false;
@@ -58,7 +59,7 @@ export class History {
       let one = series.get(path);
       if (!one) {
         if (this.seriesCount >= SERIES_MAX || series.size >= SERIES_PER_KEY_MAX) continue;
-        one = new Series();
+        one = new Series(path);
         series.set(path, one);
         this.seriesCount += 1;
       }
@@ -88,6 +89,11 @@ export class History {
   }
 }
 
+/** The end of a path says what is measured, and the step before it of what. */
+export function shortPath(path) {
+  return path.split('.').slice(-2).join(' · ') || 'value';
+}
+
 /** The numbers of a state with their paths, in the order in which they stand: `[["latency.p95", 128], …]`. */
 export function numbersIn(data) {
   const found = [];
@@ -97,8 +103,17 @@ export function numbersIn(data) {
     if (value === null || typeof value !== 'object' || depth === DEPTH_MAX) return;
     // A long list is a table, not a set of instruments.
     if (Array.isArray(value) && value.length > 8) return;
-    for (const name of Object.keys(value)) walk(value[name], path ? `${path}.${name}` : name, depth + 1);
+    for (const name of Object.keys(value)) {
+      const step = (Array.isArray(value) && nameOf(value[name])) || name;
+      walk(value[name], path ? `${path}.${step}` : step, depth + 1);
+    }
   };
   walk(data, '', 0);
   return found;
+}
+
+/** What a list's entry calls itself: places in a ranking change, and its curve should stay its own. */
+function nameOf(value) {
+  const name = value?.name ?? value?.id;
+  return typeof name === 'string' ? name : '';
 }

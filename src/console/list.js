@@ -131,7 +131,9 @@ export class List {
   #sayHowMany() {
     const shown = this.keys.length;
     const all = this.sorted.length;
-    write(this.count, this.terms.length > 0 ? `${shown} of ${all}` : `${all}`);
+    const deleted = all - this.store.alive;
+    const whole = deleted > 0 ? `${all - deleted} · ${deleted} deleted` : `${all}`;
+    write(this.count, this.terms.length > 0 ? `${shown} of ${all}` : whole);
     this.empty.hidden = shown > 0;
     write(this.empty, all > 0
       ? 'No key has this in its name.'

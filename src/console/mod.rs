@@ -69,6 +69,7 @@ static ASSETS: &[Asset] = &[
     console_file!("theme.js", SCRIPT),
     console_file!("tree.js", SCRIPT),
     console_file!("viewers.js", SCRIPT),
+    console_file!("wall.js", SCRIPT),
 ];
 
 #[cfg(test)]

@@ -25,7 +25,8 @@ export class Rate {
     if (this.recent.length > SECONDS_MEANT) this.recent.shift();
     this.counted = total;
     this.at = now;
-    this.series.push(now, this.value);
+    // The first seconds are too few to mean, and a curve that begins with a climb would tell of one.
+    if (this.recent.length === SECONDS_MEANT) this.series.push(now, this.value);
   }
 
   get value() {

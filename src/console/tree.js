@@ -93,7 +93,7 @@ class Branch {
 
   #sync(lit) {
     const size = sizeOf(this.value);
-    write(this.size, this.kind === 'array' ? `[${size}]` : `{${size}}`);
+    write(this.size, this.kind === 'array' ? `[${size}]` : `${captionOf(this.value)}{${size}}`);
     if (!this.details.open) return;
     const names = Object.keys(this.value).slice(0, this.shown);
     this.#dropAllBut(new Set(names));
@@ -135,6 +135,11 @@ class Branch {
     this.more = make('li', 'more', button);
     this.items.append(this.more);
   }
+}
+
+/** What an entry of a list calls itself, beside its bare number. */
+function captionOf({ name }) {
+  return typeof name === 'string' && name.length <= 40 ? `${name} ` : '';
 }
 
 function sizeOf(value) {

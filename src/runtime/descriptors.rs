@@ -1,19 +1,28 @@
 //! How many connections the process has descriptors for.
 //!
-//! Always true: the broker stops accepting while it still has descriptors, so it can tell whoever comes too
-//! late, and neither spins on an accept that cannot succeed nor loses a connection it has.
+//! Always true: a core stops accepting while the process still has descriptors, so it never spins on an
+//! accept that cannot succeed; whoever comes then waits in the kernel's queue and is not turned away.
 //!
 //! Read first: `limits.rs`.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// For the ring, the loop, the listening sockets, and those who are told that there are too many.
-const RESERVED_PER_CORE: usize = 80;
-/// For the process: standard streams, files that are read again, the log.
-const RESERVED: usize = 32;
+use crate::limits::descriptors_reserved;
 
-/// Raises the soft limit on descriptors to the hard one, and says what it is then.
-pub fn raise_limit() -> u64 {
+/// How many connections each core has descriptors for. Raises the soft limit to the hard one first: shells
+/// start programs with 1,024, for the sake of those that use `select(2)`.
+pub fn for_connections(connections_max: usize, cores: usize) -> usize {
+    let possible = share(raise_limit(), cores);
+    if possible < connections_max {
+        tracing::info!(
+            connections_per_core = possible,
+            "the limit on descriptors allows fewer connections than configured; raise LimitNOFILE for more"
+        );
+    }
+    possible
+}
+
+fn raise_limit() -> u64 {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
     match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
         Ok(()) => hard,
@@ -21,21 +30,9 @@ pub fn raise_limit() -> u64 {
     }
 }
 
-/// The most connections a core may have: what the operator allows, clear of the limit on descriptors.
-pub fn connections_per_core(wanted: usize, cores: usize) -> usize {
-    let possible = share(raise_limit(), cores);
-    if possible < wanted {
-        tracing::info!(
-            connections_per_core = possible,
-            "the limit on descriptors allows fewer connections than configured; raise LimitNOFILE for more"
-        );
-    }
-    wanted.min(possible)
-}
-
 fn share(descriptors: u64, cores: usize) -> usize {
     let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
-    let left = descriptors.saturating_sub(RESERVED + RESERVED_PER_CORE * cores);
+    let left = descriptors.saturating_sub(descriptors_reserved(cores));
     (left / cores).max(1)
 }
 
@@ -45,8 +42,8 @@ mod tests {
 
     #[test]
     fn all_cores_together_stay_clear_of_the_limit() {
-        for (descriptors, cores) in [(1_024, 1), (1_024, 4), (20_000, 2), (1_048_576, 64)] {
-            let used = share(descriptors, cores) * cores + RESERVED_PER_CORE * cores + RESERVED;
+        for (descriptors, cores) in [(64, 2), (1_024, 1), (1_024, 4), (20_000, 2), (1_048_576, 64)] {
+            let used = share(descriptors, cores) * cores + descriptors_reserved(cores);
             assert!(used as u64 <= descriptors, "{descriptors} over {cores}: {used}");
         }
         assert_eq!(share(10, 1), 1, "it still serves somebody");

@@ -7,6 +7,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -25,7 +26,7 @@ const BACKLOG: i32 = 4096;
 pub fn open(address: SocketAddr, cores: usize) -> Result<Vec<TcpListener>, OperatorError> {
     let refuse = |error: io::Error| explain(address, &error);
     if address.port() != 0 {
-        probe(address).map_err(refuse)?;
+        wait_for_port(address).map_err(refuse)?;
     }
     let first = listen(address).map_err(refuse)?;
     let address = first.local_addr().map_err(refuse)?;
@@ -34,6 +35,22 @@ pub fn open(address: SocketAddr, cores: usize) -> Result<Vec<TcpListener>, Opera
         listeners.push(listen(address).map_err(refuse)?);
     }
     Ok(listeners)
+}
+
+/// After a `kill -9` the kernel takes a moment to let go of a port: its ring closes the listening sockets
+/// only once the process is gone.
+fn wait_for_port(address: SocketAddr) -> io::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    const PAUSE: Duration = Duration::from_millis(10);
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match probe(address) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < until => {
+                std::thread::sleep(PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Sockets that share a port have to say so; one that does not finds out whether anybody holds it.

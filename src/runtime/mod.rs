@@ -63,8 +63,8 @@ impl Broker {
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
         block_signals()?;
         let shards = settings.cores as u16;
-        let mut limits = settings.limits.clone();
-        limits.connections_max = descriptors::connections_per_core(limits.connections_max, settings.cores);
+        let limits = &settings.limits;
+        let descriptors = descriptors::for_connections(limits.connections_max, settings.cores);
         let (desk, ports) = mesh::build(shards);
         let busy = Arc::new(AtomicUsize::new(settings.cores));
         let (hash_seed, epoch) = (random()?, Epoch::from_bits(random()?));
@@ -78,6 +78,7 @@ impl Broker {
                 hash_seed,
                 epoch: epoch.clone(),
                 limits: limits.clone(),
+                descriptors,
                 access: access.clone(),
                 origins: origins(&settings),
             };
@@ -177,7 +178,19 @@ fn spawn(start: Start, ready: Sender<Result<(), OperatorError>>) -> Result<JoinH
     })
 }
 
+/// A core that panics takes the process with it: the others would wait for it for ever.
+struct AllOrNone;
+
+impl Drop for AllOrNone {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
 fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
+    let _all_or_none = AllOrNone;
     let Start { config, cores, port, listener, stopping } = start;
     let id = config.id;
     cores::pin(id.index(), cores);
@@ -191,7 +204,7 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     let others = (0..config.shards).map(ShardId).filter(|shard| *shard != id).collect();
     let shard = Shard::new(config);
     runtime.block_on(async {
-        match Worker::new(shard, others, port, listener, flights::flights(), stopping) {
+        match Worker::new(shard, others, port, listener, stopping) {
             Ok(worker) => {
                 let _ = ready.send(Ok(()));
                 worker.run().await;

@@ -6,7 +6,6 @@
 //!
 //! Read first: `shard/contract.rs`, `runtime/flights.rs`.
 
-use std::future::Future;
 use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -20,7 +19,7 @@ use tokio_uring::net::{TcpListener, TcpStream};
 
 use crate::ids::{ConnId, ShardId};
 use crate::runtime::clock::Clock;
-use crate::runtime::flights::{Flight, Flights, Landed};
+use crate::runtime::flights::{Flights, Landed};
 use crate::runtime::mesh::{Command, Port};
 use crate::runtime::stopping::Stopping;
 use crate::shard::Shard;
@@ -33,12 +32,12 @@ const ACCEPTS: usize = 8;
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// One core.
-pub struct Worker<F> {
+pub struct Worker {
     shard: Shard,
     others: Vec<ShardId>,
     port: Port,
     clock: Clock,
-    flights: Flights<F>,
+    flights: Flights,
     listener: Rc<TcpListener>,
     /// The same socket, to be shut down when the broker stops.
     listening: std::net::TcpListener,
@@ -53,14 +52,14 @@ pub struct Worker<F> {
 /// One connection, as the kernel sees it.
 struct Socket {
     id: ConnId,
-    stream: Rc<TcpStream>,
+    stream: TcpStream,
     reading: bool,
     writing: bool,
     /// It has said its last, or broke: nothing new is begun on it.
     over: bool,
 }
 
-impl<F: Future<Output = Landed>> Worker<F> {
+impl Worker {
     /// A core that has not begun. To be called on its own thread, inside its runtime.
     ///
     /// # Errors
@@ -70,16 +69,15 @@ impl<F: Future<Output = Landed>> Worker<F> {
         others: Vec<ShardId>,
         port: Port,
         listener: std::net::TcpListener,
-        flights: Flights<F>,
         stopping: Stopping,
-    ) -> io::Result<Worker<F>> {
+    ) -> io::Result<Worker> {
         let listening = listener.try_clone()?;
         Ok(Worker {
             shard,
             others,
             port,
             clock: Clock::start(),
-            flights,
+            flights: Flights::default(),
             listener: Rc::new(TcpListener::from_std(listener)),
             listening,
             accepting: 0,
@@ -107,7 +105,7 @@ impl<F: Future<Output = Landed>> Worker<F> {
             if self.stopping.is_over(self.shard.is_deserted(), now) {
                 return Poll::Ready(());
             }
-            if !took_any && !self.flights.is_waiting() && !self.arm_timer(cx) {
+            if !took_any && !self.flights.is_unheard() && !self.arm_timer(cx) {
                 return Poll::Pending;
             }
         }
@@ -160,12 +158,12 @@ impl<F: Future<Output = Landed>> Worker<F> {
     fn accepted(&mut self, result: io::Result<TcpStream>, now: Now) {
         self.accepting -= 1;
         let stream = match result {
-            Ok(stream) => Rc::new(stream),
+            Ok(stream) => stream,
             Err(error) => {
                 if !self.stopping.has_begun() && !self.resting {
                     tracing::warn!(%error, "no connection could be accepted; trying again shortly");
                     self.resting = true;
-                    self.flights.begin(Flight::Rest(ACCEPT_REST));
+                    self.flights.rest(ACCEPT_REST);
                 }
                 return;
             }
@@ -177,19 +175,22 @@ impl<F: Future<Output = Landed>> Worker<F> {
         }
         let socket = Socket { id, stream, reading: false, writing: false, over: false };
         self.sockets[slot] = Some(socket);
-        self.read_more(id, Vec::new());
+        self.read_more(id, Box::default());
     }
 
     fn accept_more(&mut self) {
-        while self.accepting < ACCEPTS && !self.resting && !self.stopping.has_begun() && self.shard.has_room()
-        {
+        if self.resting || self.stopping.has_begun() {
+            return;
+        }
+        let wanted = self.shard.room().min(ACCEPTS);
+        while self.accepting < wanted {
             self.accepting += 1;
-            self.flights.begin(Flight::Accept(self.listener.clone()));
+            self.flights.accept(self.listener.clone());
         }
     }
 
-    fn read(&mut self, id: ConnId, result: io::Result<usize>, mut buffer: Vec<u8>, now: Now) {
-        let Some(socket) = self.socket(id) else { return };
+    fn read(&mut self, id: ConnId, result: io::Result<usize>, mut buffer: Box<[u8]>, now: Now) {
+        let Some(socket) = socket(&mut self.sockets, id) else { return };
         socket.reading = false;
         match result {
             Ok(0) => self.shard.finished(id, now),
@@ -203,21 +204,19 @@ impl<F: Future<Output = Landed>> Worker<F> {
     }
 
     /// Reads on, if the shard wants more from this connection; in the same buffer, if it fits.
-    fn read_more(&mut self, id: ConnId, buffer: Vec<u8>) {
+    fn read_more(&mut self, id: ConnId, buffer: Box<[u8]>) {
         let appetite = self.shard.appetite(id);
-        let Some(socket) = self.socket(id) else { return };
+        let Some(socket) = socket(&mut self.sockets, id) else { return };
         if appetite == 0 || socket.over || socket.reading {
             return;
         }
         socket.reading = true;
-        let stream = socket.stream.clone();
-        let fits = buffer.capacity() >= appetite && buffer.capacity() <= appetite * 2;
-        let buffer = if fits { buffer } else { Vec::with_capacity(appetite) };
-        self.flights.begin(Flight::Read(id, stream, buffer));
+        let buffer = if buffer.len() == appetite { buffer } else { vec![0; appetite].into_boxed_slice() };
+        self.flights.read(id, &socket.stream, buffer);
     }
 
     fn wrote(&mut self, id: ConnId, result: io::Result<usize>, bytes: Bytes, now: Now) {
-        let Some(socket) = self.socket(id) else { return };
+        let Some(socket) = socket(&mut self.sockets, id) else { return };
         socket.writing = false;
         match result {
             Ok(written) if written > 0 => self.shard.sent(id, bytes, written, now),
@@ -229,42 +228,42 @@ impl<F: Future<Output = Landed>> Worker<F> {
     /// Everything the shard wants, until it wants nothing.
     fn send_out(&mut self) {
         let now = self.clock.now();
-        for other in &self.others {
-            let shard = &mut self.shard;
-            self.port.send_all(*other, || shard.next_tell(*other));
-        }
         while let Some((id, bytes)) = self.shard.next_send() {
-            let Some(socket) = self.socket(id) else { continue };
+            let Some(socket) = socket(&mut self.sockets, id) else { continue };
             if !socket.over {
                 socket.writing = true;
-                let stream = socket.stream.clone();
-                self.flights.begin(Flight::Write(id, stream, bytes));
+                self.flights.write(id, &socket.stream, bytes);
             }
         }
         while let Some(id) = self.shard.next_read() {
-            self.read_more(id, Vec::new());
+            self.read_more(id, Box::default());
         }
         while let Some((id, close)) = self.shard.next_close() {
             match close {
-                Close::Write => self.socket(id).map_or((), |socket| {
+                Close::Write => socket(&mut self.sockets, id).map_or((), |socket| {
                     let _ = socket.stream.shutdown(Shutdown::Write);
                 }),
                 Close::Both => self.break_off(id),
             }
             self.end_if_idle(id, now);
         }
+        // Last, since all of the above may have something to say to other cores.
+        for other in &self.others {
+            let shard = &mut self.shard;
+            self.port.send_all(*other, || shard.next_tell(*other));
+        }
     }
 
     /// Nothing more on this connection: what is in flight comes back by itself.
     fn break_off(&mut self, id: ConnId) {
-        if let Some(socket) = self.socket(id) {
+        if let Some(socket) = socket(&mut self.sockets, id) {
             socket.over = true;
             let _ = socket.stream.shutdown(Shutdown::Both);
         }
     }
 
     fn end_if_idle(&mut self, id: ConnId, now: Now) {
-        if let Some(socket) = self.socket(id)
+        if let Some(socket) = socket(&mut self.sockets, id)
             && socket.over
             && !socket.reading
             && !socket.writing
@@ -272,10 +271,6 @@ impl<F: Future<Output = Landed>> Worker<F> {
             self.sockets[id.slot as usize] = None;
             self.shard.ended(id, now);
         }
-    }
-
-    fn socket(&mut self, id: ConnId) -> Option<&mut Socket> {
-        self.sockets.get_mut(id.slot as usize)?.as_mut().filter(|socket| socket.id == id)
     }
 
     /// Sets the timer to the soonest deadline; true if that is now already.
@@ -288,4 +283,9 @@ impl<F: Future<Output = Landed>> Worker<F> {
         }
         wanted != Deadline::NEVER && self.timer.as_mut().poll(cx).is_ready()
     }
+}
+
+/// The socket of a connection, unless it is gone.
+fn socket(sockets: &mut [Option<Socket>], id: ConnId) -> Option<&mut Socket> {
+    sockets.get_mut(id.slot as usize)?.as_mut().filter(|socket| socket.id == id)
 }

@@ -198,11 +198,11 @@ impl fmt::Display for LogFormat {
 /// What limits owe each other.
 fn check_together(limits: &Limits) -> Result<(), OperatorError> {
     if limits.state_memory_bytes_max < limits.state_bytes_max {
-        let message = "the limit `state_memory` has no room for one state of `state_bytes`";
+        let message = "the limit `state_memory` has no space for one state of `state_bytes`";
         return Err(OperatorError::new(message, "raise `state_memory` or lower `state_bytes`"));
     }
     if limits.message_bytes_max < crate::limits::KEY_BYTES_MAX + 64 {
-        let message = "the limit `message_bytes` has no room for one command with one key";
+        let message = "the limit `message_bytes` has no space for one command with one key";
         return Err(OperatorError::new(message, "raise it to 1 KiB or more"));
     }
     Ok(())

@@ -11,6 +11,16 @@ use crate::ids::ConnId;
 use crate::key::{Key, Pattern};
 use crate::wire::record::Record;
 
+/// Names one wish to watch. A connection may give a wish up and have another, so its name alone would let the
+/// answer to the first complete the second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct JoinTicket {
+    /// Who waits.
+    pub conn: ConnId,
+    /// Which of its wishes.
+    pub number: u32,
+}
+
 /// What one core says to another. A ticket is the connection that waits for the answer.
 pub enum PeerMessage {
     /// Answer this from your keys.
@@ -59,13 +69,13 @@ pub enum PeerMessage {
     Watch {
         /// Which keys.
         pattern: Pattern,
-        /// Who waits.
-        ticket: ConnId,
+        /// Who waits, and for what.
+        ticket: JoinTicket,
     },
     /// Whatever was newest when you asked has been sent.
     Watched {
-        /// Who waits.
-        ticket: ConnId,
+        /// Who waits, and for what.
+        ticket: JoinTicket,
     },
     /// No more of these.
     Unwatch {

@@ -10,9 +10,10 @@ use crate::conn::http::Phase;
 use crate::conn::waiting::Waiting;
 use crate::conn::{Life, Speech};
 use crate::ids::ConnId;
-use crate::limits::{DRAIN_IDLE_MS, LINGER_MS};
+use crate::limits::{ANSWER_BYTES_MAX, DRAIN_IDLE_MS, LINGER_MS};
 use crate::shard::Shard;
 use crate::shard::contract::Close;
+use crate::shard::viewers::CLOSE_RESTART;
 use crate::time::{Deadline, Now};
 use crate::wire::WireError;
 
@@ -28,7 +29,7 @@ impl Shard {
         self.house.draining = true;
         for id in self.conns.ids() {
             match self.conns.get(id).map(|conn| &conn.speech) {
-                Some(Speech::Stream(_)) => self.close_viewer(id, 1012, "the broker is restarting"),
+                Some(Speech::Stream(_)) => self.close_viewer(id, CLOSE_RESTART, "the broker is restarting"),
                 Some(Speech::Http(_, Some(_))) => self.end_poll(id),
                 Some(Speech::Http(http, None)) if http.phase() == Phase::Idle => {
                     self.set_due(id, now.after(DRAIN_IDLE_MS));
@@ -67,18 +68,35 @@ impl Shard {
         self.set_due(id, self.now.after(LINGER_MS));
     }
 
-    /// The peer will send nothing more. What it asked for before is still answered; a viewer is gone.
+    /// The peer will send nothing more. What it asked for before is still answered.
     pub(super) fn peer_finished(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         conn.peer_done = true;
         match (conn.life, &conn.speech) {
             (Life::Over | Life::Closing, _) => {}
-            (Life::Lingering, _) | (Life::Open, Speech::Stream(_)) => self.end_now(id),
-            (Life::Open, Speech::Http(http, waiting)) => {
-                let is_poll = matches!(waiting.as_deref(), Some(Waiting::Poll(_)));
-                match http.phase() {
-                    Phase::Answering if !is_poll => {}
-                    Phase::Answering | Phase::Idle | Phase::Head | Phase::Body => self.begin_close(id),
+            (Life::Lingering, _) => self.end_now(id),
+            // What waits because its answers would have piled up is still read.
+            (Life::Open, Speech::Http(..)) => self.read_requests(id, &[]),
+            (Life::Open, Speech::Stream(_)) => self.end_if_done(id),
+        }
+    }
+
+    /// Ends a connection whose peer will send nothing more, once its last request has its answer. A viewer is
+    /// gone then, and so is whoever polls.
+    pub(super) fn end_if_done(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get(id) else { return };
+        if (conn.life, conn.peer_done) != (Life::Open, true) {
+            return;
+        }
+        let answer_bytes = conn.outbox.answer_bytes();
+        match &conn.speech {
+            Speech::Stream(_) if answer_bytes == 0 => self.end_now(id),
+            Speech::Stream(_) => self.begin_close(id),
+            Speech::Http(http, waiting) => {
+                let is_poll = matches!(waiting.as_deref(), Some(Waiting::Poll { .. }));
+                let is_answered = http.phase() != Phase::Answering && answer_bytes <= ANSWER_BYTES_MAX;
+                if is_poll || is_answered {
+                    self.begin_close(id);
                 }
             }
         }
@@ -99,7 +117,9 @@ impl Shard {
         }
         conn.life = life;
         conn.outbox.forget_states();
-        conn.held = Vec::new();
+        if let Speech::Stream(stream) = &mut conn.speech {
+            stream.later = None;
+        }
         self.leave_everything(id);
     }
 
@@ -119,6 +139,8 @@ impl Shard {
             (Life::Open, Speech::Stream(_)) => self.beat(id),
             (Life::Open, Speech::Http(_, Some(_))) => self.end_poll(id),
             (Life::Open, Speech::Http(http, None)) => match http.phase() {
+                // A stopping broker does not wait for peers that have nothing under way to hang up.
+                Phase::Idle if self.house.draining && conn.outbox.is_flushed() => self.end_now(id),
                 Phase::Idle => self.begin_close(id),
                 Phase::Head => {
                     self.refuse_and_close(id, WireError::HeadTimeout(self.house.limits.head_timeout_ms));

@@ -50,9 +50,10 @@ impl Watchers {
         }
     }
 
-    /// Holds the place for a peer of this core.
-    pub fn hold(&mut self) {
+    /// Holds the place for a peer of this core; true if it is the first.
+    pub fn hold(&mut self) -> bool {
         self.local += 1;
+        self.local == 1
     }
 
     /// Lets go of it; true if no peer of this core holds it any more.
@@ -123,12 +124,14 @@ impl Groups {
         group.prefix
     }
 
-    /// The groups that a key falls under.
-    pub fn of(&self, key: &str) -> Vec<GroupId> {
+    /// The groups that a key falls under. Of a foreign key, only those that peers of this core hold: what
+    /// another core watches here are keys of ours, and nobody tells us of the foreign ones for its sake.
+    pub fn of(&self, key: &str, owned: bool) -> Vec<GroupId> {
         if self.by_prefix.is_empty() {
             return Vec::new();
         }
-        (0..=key.len()).filter_map(|len| self.find(&key[..len])).collect()
+        let groups = (0..=key.len()).filter_map(|len| self.find(&key[..len]));
+        groups.filter(|id| owned || self.get(*id).is_some_and(|group| group.watchers.local > 0)).collect()
     }
 
     /// How many prefixes are watched.

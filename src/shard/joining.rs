@@ -7,16 +7,19 @@
 //! Read first: `shard/interest.rs`, `shard/link.rs`, `conn/waiting.rs`.
 
 use crate::conn::waiting::{Joining, Purpose, Watch};
-use crate::ids::{ConnId, KeyId, Place, ShardId};
+use crate::ids::{ConnId, GroupId, KeyId, Place, ShardId};
 use crate::key::Pattern;
 use crate::shard::Shard;
-use crate::shard::contract::PeerMessage;
+use crate::shard::contract::{JoinTicket, PeerMessage};
 use crate::shard::interest::Watcher;
 
 impl Shard {
     /// Begins to watch; completes at once where no other core has a say.
     pub(super) fn join(&mut self, id: ConnId, patterns: Vec<Pattern>, purpose: Purpose) {
-        let mut joining = Joining { places: Vec::with_capacity(patterns.len()), remaining: 0, purpose };
+        self.joinings = self.joinings.wrapping_add(1);
+        let ticket = JoinTicket { conn: id, number: self.joinings };
+        let places = Vec::with_capacity(patterns.len());
+        let mut joining = Joining { number: ticket.number, places, remaining: 0, purpose };
         for pattern in patterns {
             let place = self.place(&pattern);
             if joining.places.iter().any(|(_, other)| *other == place) {
@@ -25,7 +28,7 @@ impl Shard {
             let is_watched = self.watch_at(id, place).is_some();
             if !is_watched {
                 self.hold(place);
-                joining.remaining += self.ask_others_to_tell(id, &pattern);
+                joining.remaining += self.ask_others_to_tell(ticket, &pattern);
             }
             joining.places.push((pattern, place));
         }
@@ -39,11 +42,16 @@ impl Shard {
     }
 
     /// Another core has brought all it had.
-    pub(super) fn other_core_is_done(&mut self, id: ConnId) {
-        let Some(joining) = self.conns.get_mut(id).and_then(|conn| conn.joining.as_mut()) else { return };
+    pub(super) fn other_core_is_done(&mut self, ticket: JoinTicket) {
+        let Some(joining) = self.conns.get_mut(ticket.conn).and_then(|conn| conn.joining.as_mut()) else {
+            return;
+        };
+        if joining.number != ticket.number {
+            return;
+        }
         joining.remaining -= 1;
         if joining.remaining == 0 {
-            self.complete_join(id);
+            self.complete_join(ticket.conn);
         }
     }
 
@@ -82,18 +90,13 @@ impl Shard {
                 let hash = self.owner.hash(key);
                 let owned = self.owner.of(hash) == self.id;
                 let groups = &self.groups;
-                Place::Key(self.store.find_or_make(key, hash, owned, || groups.of(key.as_str())))
+                Place::Key(self.store.find_or_make(key, hash, owned, || groups.of(key.as_str(), owned)))
             }
             Pattern::Prefix(prefix) => match self.groups.find(prefix) {
                 Some(group) => Place::Group(group),
                 None => {
                     let group = self.groups.make(prefix);
-                    let members: Vec<KeyId> = self.store.with_prefix(prefix).map(|(id, _)| id).collect();
-                    for member in members {
-                        if let Some(entry) = self.store.get_mut(member) {
-                            entry.groups.push(group);
-                        }
-                    }
+                    self.enter(group, true);
                     Place::Group(group)
                 }
             },
@@ -108,18 +111,46 @@ impl Shard {
     }
 
     fn hold(&mut self, place: Place) {
-        if let Some(watchers) = self.watchers_at(place) {
-            watchers.hold();
+        let is_first = self.watchers_at(place).is_some_and(super::interest::Watchers::hold);
+        if let Place::Group(group) = place
+            && is_first
+        {
+            self.enter(group, false);
         }
+    }
+
+    /// Keys of a prefix, our own or the foreign ones, fall under its group from now on.
+    fn enter(&mut self, group: GroupId, owned: bool) {
+        for member in self.members(group, owned) {
+            if let Some(entry) = self.store.get_mut(member) {
+                entry.groups.push(group);
+            }
+        }
+    }
+
+    /// They do not any more, and go if nobody else needs them.
+    fn exit(&mut self, group: GroupId, owned: bool) {
+        for member in self.members(group, owned) {
+            if let Some(entry) = self.store.get_mut(member) {
+                entry.groups.retain(|other| *other != group);
+            }
+            self.store.remove_if_unneeded(member);
+        }
+    }
+
+    fn members(&self, group: GroupId, owned: bool) -> Vec<KeyId> {
+        let Some(group) = self.groups.get(group) else { return Vec::new() };
+        let members = self.store.with_prefix(&group.prefix).filter(|(_, entry)| entry.owned == owned);
+        members.map(|(id, _)| id).collect()
     }
 
     /// Asks the cores that own keys of a pattern to tell of them; says how many were asked. It is asked again
     /// for each newcomer: the answer means that nothing acknowledged before is still on its way here.
-    fn ask_others_to_tell(&mut self, id: ConnId, pattern: &Pattern) -> usize {
+    fn ask_others_to_tell(&mut self, ticket: JoinTicket, pattern: &Pattern) -> usize {
         let others = self.others_with(pattern);
         for other in &others {
             let pattern = pattern.clone();
-            self.links[other.index()].push(PeerMessage::Watch { pattern, ticket: id });
+            self.links[other.index()].push(PeerMessage::Watch { pattern, ticket });
         }
         others.len()
     }
@@ -172,6 +203,10 @@ impl Shard {
                 let pattern = pattern.clone();
                 self.links[other.index()].push(PeerMessage::Unwatch { pattern });
             }
+            // From here on nobody tells us of foreign keys: what we have of them would grow old unseen.
+            if let Place::Group(group) = place {
+                self.exit(group, false);
+            }
         }
         self.tidy(place);
     }
@@ -188,25 +223,25 @@ impl Shard {
     /// Removes what stands at a place that nobody holds any more.
     fn tidy(&mut self, place: Place) {
         match place {
-            Place::Key(key) => self.store.remove_if_unneeded(key),
+            Place::Key(key) => {
+                // Who watched just this key kept its deletion known, for those who watch a prefix as well.
+                if !self.store.is_needed(key) {
+                    self.send_away_who_is_owed(key);
+                    self.store.remove_if_unneeded(key);
+                }
+            }
             Place::Group(id) => {
                 if self.groups.get(id).is_none_or(|group| group.watchers.is_held()) {
                     return;
                 }
-                let prefix = self.groups.remove(id);
-                let members: Vec<KeyId> = self.store.with_prefix(&prefix).map(|(key, _)| key).collect();
-                for member in members {
-                    if let Some(entry) = self.store.get_mut(member) {
-                        entry.groups.retain(|group| *group != id);
-                    }
-                    self.store.remove_if_unneeded(member);
-                }
+                self.exit(id, true);
+                self.groups.remove(id);
             }
         }
     }
 
     /// Another core wants to be told of keys of ours.
-    pub(super) fn core_watches(&mut self, from: ShardId, pattern: Pattern, ticket: ConnId) {
+    pub(super) fn core_watches(&mut self, from: ShardId, pattern: Pattern, ticket: JoinTicket) {
         if !self.links[from.index()].watches.contains_key(&pattern) {
             let place = self.place(&pattern);
             if let Some(watchers) = self.watchers_at(place) {

@@ -10,9 +10,9 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::conn::waiting::Watch;
 use crate::dirty::{Dirty, Owed};
-use crate::ids::{ConnId, KeyId};
+use crate::ids::KeyId;
 use crate::key::Pattern;
-use crate::shard::contract::PeerMessage;
+use crate::shard::contract::{JoinTicket, PeerMessage};
 
 /// One other core, as this one sees it.
 #[derive(Default)]
@@ -21,7 +21,7 @@ pub struct Link {
     /// Keys whose newest record it is owed.
     pub owed: Dirty,
     /// Whose wish each mark in `owed` answers, oldest first.
-    marks: VecDeque<ConnId>,
+    marks: VecDeque<JoinTicket>,
     /// What it watches here.
     pub watches: HashMap<Pattern, Watch, foldhash::quality::FixedState>,
 }
@@ -33,7 +33,7 @@ impl Link {
     }
 
     /// Promises a word to `asker` once everything owed so far was sent.
-    pub fn push_mark(&mut self, asker: ConnId) {
+    pub fn push_mark(&mut self, asker: JoinTicket) {
         self.owed.push_mark();
         self.marks.push_back(asker);
     }

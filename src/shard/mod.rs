@@ -6,12 +6,14 @@
 //! Read first: `shard/contract.rs`; then the life of a PUT: `requests.rs`, `writes.rs`, `spread.rs`,
 //! `sending.rs`.
 
+pub mod census;
 pub mod contract;
 pub mod interest;
 pub mod owner;
 
 mod conns;
 mod ending;
+mod holders;
 mod joining;
 mod link;
 mod listing;
@@ -33,7 +35,7 @@ use crate::conn::route::House;
 use crate::conn::{Life, Speech};
 use crate::counters::Counters;
 use crate::ids::{ConnId, Epoch, ShardId};
-use crate::limits::Limits;
+use crate::limits::{Limits, REFUSED_AT_ONCE_MAX};
 use crate::shard::conns::Conns;
 use crate::shard::contract::Close;
 use crate::shard::interest::Groups;
@@ -55,6 +57,8 @@ pub struct Config {
     pub epoch: Epoch,
     /// The operator's bounds.
     pub limits: Limits,
+    /// Connections that there are descriptors for.
+    pub descriptors: usize,
     /// Who may do what.
     pub access: Arc<Access>,
     /// Which pages may.
@@ -71,9 +75,13 @@ pub struct Shard {
     groups: Groups,
     conns: Conns,
     links: Vec<Link>,
+    /// How often a peer of this core began to watch.
+    joinings: u32,
     timers: Timers,
     /// When a key of the table expires next, Unix milliseconds.
     next_expiry_ms: Option<u64>,
+    /// Connections that there are descriptors for.
+    descriptors: usize,
     /// Connections that may have something to send, oldest first.
     ready: VecDeque<ConnId>,
     closes: VecDeque<(ConnId, Close)>,
@@ -85,7 +93,9 @@ pub struct Shard {
 impl Shard {
     /// A core without keys and peers.
     pub fn new(config: Config) -> Shard {
-        let Config { id, shards, hash_seed, epoch, limits, access, origins } = config;
+        let Config { id, shards, hash_seed, epoch, limits, descriptors, access, origins } = config;
+        // The clock is not known yet; the first look finds the expiries that have passed.
+        let next_expiry_ms = access.next_expiry(0);
         Shard {
             id,
             owner: Owner::new(hash_seed, shards),
@@ -95,8 +105,10 @@ impl Shard {
             groups: Groups::default(),
             conns: Conns::default(),
             links: (0..shards).map(|_| Link::default()).collect(),
+            joinings: 0,
             timers: Timers::default(),
-            next_expiry_ms: None,
+            next_expiry_ms,
+            descriptors,
             ready: VecDeque::new(),
             closes: VecDeque::new(),
             resumed: VecDeque::new(),
@@ -171,10 +183,11 @@ impl Shard {
         self.conns.is_empty()
     }
 
-    /// Whether another connection may be accepted: up to the limit, and a few more to be told of it.
-    pub fn has_room(&self) -> bool {
-        const REFUSED_AT_ONCE: usize = 64;
-        self.conns.len() < self.house.limits.connections_max + REFUSED_AT_ONCE
+    /// How many connections may be accepted now: up to the limit, and a few more to be told of it. Where
+    /// descriptors are what is short, newcomers wait in the kernel until there are some again.
+    pub fn room(&self) -> usize {
+        let limit = self.house.limits.connections_max;
+        (limit + REFUSED_AT_ONCE_MAX).min(self.descriptors).saturating_sub(self.conns.len())
     }
 
     /// The figures of this core, as they are now.

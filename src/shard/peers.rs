@@ -71,18 +71,20 @@ impl Shard {
     /// A foreign key has a newer record. What nobody here watches any more is let go.
     fn adopt(&mut self, key: &Key, record: Record) {
         let hash = self.owner.hash(key);
-        let groups = self.groups.of(key.as_str());
+        let groups = self.groups.of(key.as_str(), false);
         let id = match self.store.find(key, hash) {
             Some(id) => id,
             None if groups.is_empty() => return,
             None => self.store.find_or_make(key, hash, false, || groups),
         };
-        let is_news = self.store.get(id).is_some_and(|entry| match &entry.record {
-            Some(own) => record.rev() > own.rev(),
-            None => true,
-        });
-        if is_news {
-            self.store.replace(id, record);
+        let Some(entry) = self.store.get(id) else { return };
+        let was_known = entry.record.is_some();
+        if was_known && record.rev() <= entry.rev() {
+            return;
+        }
+        self.store.replace(id, record);
+        // That there is nothing is an answer to whoever asks for this key, and no change to who watches more.
+        if was_known || self.store.get(id).is_some_and(|entry| entry.live().is_some()) {
             self.changed(id);
         }
     }

@@ -16,8 +16,8 @@ use crate::wire::condition::Tags;
 
 impl Shard {
     /// Begins to wait for news of a key.
-    pub(super) fn begin_poll(&mut self, id: ConnId, key: Key, wait_ms: u64, format: Format) {
-        self.wait(id, Waiting::Poll(format));
+    pub(super) fn begin_poll(&mut self, id: ConnId, key: Key, wait_ms: u64, waiting: Waiting) {
+        self.wait(id, waiting);
         self.set_due(id, self.now.after(wait_ms));
         self.join(id, vec![Pattern::Exact(key)], Purpose::Poll);
     }
@@ -55,8 +55,8 @@ impl Shard {
         }
     }
 
-    fn answer_poll(&mut self, id: ConnId, reply: &Reply) {
-        if let Some(Waiting::Poll(format)) = self.take_waiting(id) {
+    pub(super) fn answer_poll(&mut self, id: ConnId, reply: &Reply) {
+        if let Some(Waiting::Poll { format, .. }) = self.take_waiting(id) {
             self.leave_everything(id);
             self.answer_late(id, reply, &format);
         }
@@ -66,7 +66,7 @@ impl Shard {
 fn poll_format(speech: &Speech) -> Option<&Format> {
     match speech {
         Speech::Http(_, Some(waiting)) => match &**waiting {
-            Waiting::Poll(format) => Some(format),
+            Waiting::Poll { format, .. } => Some(format),
             Waiting::Owner(_) | Waiting::List { .. } | Waiting::Metrics { .. } => None,
         },
         Speech::Http(_, None) | Speech::Stream(_) => None,

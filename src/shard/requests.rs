@@ -24,18 +24,23 @@ impl Shard {
     pub(super) fn read_requests(&mut self, id: ConnId, fresh: &[u8]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let Speech::Http(http, _) = &mut conn.speech else { return };
-        let before = http.phase();
-        match http.take_held(fresh) {
+        if http.is_being_read() {
+            // An answer came at once; whoever reads this connection goes on behind it.
+            return;
+        }
+        let before = (http.phase(), http.heads());
+        match http.begin_reading(fresh) {
             None => {
                 let used = self.read_requests_from(id, fresh);
-                self.with_http(id, |http| http.hold(&fresh[used..]));
+                self.with_http(id, |http| http.end_reading(&fresh[used..]));
             }
             Some(bytes) => {
                 let used = self.read_requests_from(id, &bytes);
-                self.with_http(id, |http| http.hold_from(bytes, used));
+                self.with_http(id, |http| http.end_reading_of(bytes, used));
             }
         }
         self.set_phase_deadline(id, before);
+        self.end_if_done(id);
         self.queue(id);
     }
 
@@ -70,7 +75,9 @@ impl Shard {
         match call {
             Call::Answered(reply) => self.answer(id, &reply, &format),
             Call::Key(question) => self.ask(id, question, format),
-            Call::Wait { key, wait_ms } => self.begin_poll(id, key, wait_ms, format),
+            Call::Wait { key, wait_ms, holder } => {
+                self.begin_poll(id, key, wait_ms, Waiting::Poll { format, holder });
+            }
             Call::List(listing) => self.begin_list(id, listing, format),
             Call::Stream(viewing) => self.open_stream(id, viewing, &format),
             Call::Metrics => self.begin_metrics(id, format),
@@ -154,8 +161,16 @@ impl Shard {
         self.counters.requests += 1;
         let letterhead = reply::Letterhead { epoch: &self.house.epoch, wall_ms: self.now.wall_ms };
         let Some(conn) = self.conns.get_mut(id) else { return };
+        let last;
+        let format = match self.house.draining {
+            true => {
+                last = Format { close: true, ..format.clone() };
+                &last
+            }
+            false => format,
+        };
         reply::write(&mut conn.outbox, reply, format, &letterhead);
-        if format.close || conn.peer_done {
+        if format.close {
             self.begin_close(id);
         }
         self.queue(id);
@@ -170,15 +185,15 @@ impl Shard {
     }
 
     /// A new phase, or a new request in the same one, has a new deadline.
-    fn set_phase_deadline(&mut self, id: ConnId, before: Phase) {
+    fn set_phase_deadline(&mut self, id: ConnId, before: (Phase, u32)) {
         let limits = &self.house.limits;
         let Some(conn) = self.conns.get(id) else { return };
         let Speech::Http(http, waiting) = &conn.speech else { return };
-        if conn.life != Life::Open || matches!(waiting.as_deref(), Some(Waiting::Poll(_))) {
+        if conn.life != Life::Open || matches!(waiting.as_deref(), Some(Waiting::Poll { .. })) {
             return;
         }
         let due = match http.phase() {
-            phase @ (Phase::Head | Phase::Body) if phase == before => return,
+            Phase::Head | Phase::Body if (http.phase(), http.heads()) == before => return,
             Phase::Head => self.now.after(limits.head_timeout_ms),
             Phase::Body => self.now.after(limits.body_timeout_ms),
             Phase::Idle => self.now.after(limits.idle_timeout_ms),

@@ -18,7 +18,7 @@ use crate::time::Now;
 /// What a closing connection is read with: its bytes are dropped.
 const DROPPED_READ_BYTES: usize = 4 * 1024;
 /// Viewers say little; most of what they send is an empty pong of six bytes.
-const VIEWER_READ_BYTES: usize = 64;
+const VIEWER_READ_BYTES: usize = 16;
 /// A viewer in the middle of a longer message.
 const MESSAGE_READ_BYTES: usize = 4 * 1024;
 
@@ -30,7 +30,6 @@ impl Shard {
             conn.queued = false;
             match &conn.speech {
                 Speech::Http(..) if !conn.outbox.owed.is_empty() => self.settle_poll(id),
-                Speech::Stream(stream) if stream.resync => self.resync_if_wanted(id),
                 Speech::Http(..) | Speech::Stream(_) => {}
             }
             if let Some(bytes) = self.next_bytes(id) {
@@ -60,7 +59,7 @@ impl Shard {
         conn.outbox.sent(bytes, written);
         if conn.life == Life::Open && conn.outbox.answer_bytes() <= ANSWER_BYTES_MAX {
             match &conn.speech {
-                Speech::Http(http, _) if http.holds_bytes() && http.phase() != Phase::Answering => {
+                Speech::Http(http, _) if http.held_bytes() > 0 && http.phase() != Phase::Answering => {
                     self.read_requests(id, &[]);
                 }
                 Speech::Http(..) => {}
@@ -102,7 +101,7 @@ fn appetite(conn: &Conn) -> usize {
         (Life::Closing | Life::Lingering, _) => DROPPED_READ_BYTES,
         (Life::Open, _) if conn.outbox.answer_bytes() > ANSWER_BYTES_MAX => 0,
         (Life::Open, Speech::Http(http, _)) => http.appetite(),
-        (Life::Open, Speech::Stream(_)) if conn.joining.is_some() => 0,
+        (Life::Open, Speech::Stream(stream)) if stream.has_command_waiting() => 0,
         (Life::Open, Speech::Stream(stream)) if stream.is_mid_message() => MESSAGE_READ_BYTES,
         (Life::Open, Speech::Stream(_)) => VIEWER_READ_BYTES,
     }

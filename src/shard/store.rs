@@ -51,7 +51,9 @@ impl Entry {
         let is_watched = self.watchers.is_held() || (!self.owned && !self.groups.is_empty());
         match &self.record {
             None => self.watchers.is_held(),
-            Some(record) if !is_state(record) => self.remembered || self.watchers.is_held(),
+            Some(record) if !is_state(record) => {
+                (self.remembered && (self.owned || is_watched)) || self.watchers.is_held()
+            }
             Some(_) => self.owned || is_watched,
         }
     }
@@ -74,6 +76,8 @@ pub struct Store {
     remembered: usize,
     /// The highest revision that was ever forgotten: a key without an entry starts above it.
     floor: Rev,
+    /// The latest time of a deletion that was ever forgotten: such a key is not written earlier.
+    floor_updated_at_ms: u64,
     keys_live: usize,
     bytes_live: usize,
 }
@@ -82,6 +86,11 @@ impl Store {
     /// Keys of this core that have a state.
     pub fn keys_live(&self) -> usize {
         self.keys_live
+    }
+
+    /// Deletions that are remembered.
+    pub fn tombstones(&self) -> usize {
+        self.remembered
     }
 
     /// Memory that the states of this core hold, in bytes.
@@ -138,6 +147,13 @@ impl Store {
     pub fn next_rev(&self, id: KeyId) -> Rev {
         let newest = self.get(id).and_then(|entry| entry.record.as_ref()).map(Record::rev);
         newest.unwrap_or(self.floor).next()
+    }
+
+    /// The time before which a write to this entry may not be: that of its newest record, or, where that may
+    /// have been forgotten, of whatever was.
+    pub fn not_before_ms(&self, id: KeyId) -> u64 {
+        let record = self.get(id).and_then(|entry| entry.record.as_ref());
+        record.map(Record::updated_at_ms).filter(|ms| *ms > 0).unwrap_or(self.floor_updated_at_ms)
     }
 
     /// Puts a newer record in place.
@@ -211,8 +227,15 @@ impl Store {
         }
         if entry.owned {
             self.floor = self.floor.max(entry.rev());
+            let deleted_at_ms = entry.record.as_ref().map_or(0, Record::updated_at_ms);
+            self.floor_updated_at_ms = self.floor_updated_at_ms.max(deleted_at_ms);
         }
         self.remove_if_unneeded(id);
+    }
+
+    /// Whether there is an entry and something needs it.
+    pub fn is_needed(&self, id: KeyId) -> bool {
+        self.get(id).is_some_and(Entry::is_needed)
     }
 
     /// Removes the entry if nothing needs it any more.

@@ -32,6 +32,11 @@ impl Timers {
         })
     }
 
+    /// How many looks are armed, outdated ones included.
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// When the soonest look is.
     pub fn soonest(&self) -> Deadline {
         self.heap.peek().map_or(Deadline::NEVER, |Reverse((at, _))| *at)

@@ -1,4 +1,4 @@
-//! Viewers of this core: their streams opened, their commands carried out, their grants kept up to date.
+//! Viewers of this core: their streams opened, their commands carried out, their snapshots owed.
 //!
 //! Always true: a snapshot is a set of owed keys with a mark behind it, so no limit can cut it short and a
 //! change during it conflates with it. `synced` leaves when everything before it has left.
@@ -7,21 +7,19 @@
 
 use std::collections::HashSet;
 
-use crate::access::Access;
 use crate::conn::call::{Format, Protocol, Viewing};
-use crate::conn::stream::{self, Said, Stream};
+use crate::conn::stream::{self, Later, Said, Stream};
 use crate::conn::waiting::Purpose;
 use crate::conn::{Life, Speech, reply};
 use crate::ids::{ConnId, KeyId, Place, Rev};
 use crate::key::Pattern;
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::shard::Shard;
-use crate::shard::conns::Conns;
 use crate::wire::WireError;
 use crate::wire::message::{self, Command};
 
-/// Close codes of our own and of RFC 6455, section 7.4.1, that the broker begins with.
-pub(super) const CLOSE_KEY_GONE: u16 = 4401;
+/// The viewer is to come back: the broker restarts, or cannot tell it all that it missed.
+pub(super) const CLOSE_RESTART: u16 = 1012;
 
 impl Shard {
     /// An HTTP connection becomes a viewer.
@@ -37,7 +35,6 @@ impl Shard {
         self.counters.viewers += 1;
         self.counters.requests += 1;
         self.set_due(id, self.now.after(self.house.limits.ping_interval_ms));
-        self.note_expiry_of(holder);
         self.queue(id);
         self.join(id, patterns, Purpose::Open { since });
     }
@@ -53,9 +50,8 @@ impl Shard {
             if conn.life != Life::Open {
                 return;
             }
-            if conn.joining.is_some() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
-                conn.held.extend_from_slice(&bytes[at..]);
-                return;
+            if stream.has_command_waiting() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
+                return stream.keep(&bytes[at..]);
             }
             let (used, said) = stream.next(&mut bytes[at..], message_bytes_max, patterns_max);
             at += used;
@@ -63,26 +59,44 @@ impl Shard {
         }
     }
 
-    /// Reads on where a viewer's bytes had to wait.
+    /// Goes on where a viewer's command, and its bytes behind it, had to wait.
     pub(super) fn read_viewer_on(&mut self, id: ConnId) {
-        if let Some(conn) = self.conns.get_mut(id)
-            && !conn.held.is_empty()
-        {
-            let mut held = std::mem::take(&mut conn.held);
-            self.read_viewer(id, &mut held);
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let is_busy = conn.joining.is_some() || conn.outbox.has_mark();
+        let Speech::Stream(stream) = &mut conn.speech else { return };
+        if is_busy && stream.has_command_waiting() {
+            return;
         }
+        let Some(later) = stream.later.take() else { return };
+        let Later { command, mut bytes } = *later;
+        if let Some(command) = command {
+            self.command(id, command);
+        }
+        self.read_viewer(id, &mut bytes);
     }
 
     fn heard(&mut self, id: ConnId, said: Said) {
         match said {
             Said::NeedMore | Said::Nothing => {}
             Said::Answer(bytes) => self.say(id, &bytes),
-            Said::Command(command) => self.command(id, command),
+            Said::Command(command) => self.take_command(id, command),
             Said::Close(bytes) => {
                 self.say(id, &bytes);
                 self.begin_close(id);
             }
         }
+    }
+
+    /// Carries a command out, or keeps it until the snapshot under way is complete. One that only takes away
+    /// need not wait for that.
+    fn take_command(&mut self, id: ConnId, command: Command) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Speech::Stream(stream) = &mut conn.speech else { return };
+        if command.subscribe.is_empty() && conn.joining.is_none() {
+            return self.command(id, command);
+        }
+        stream.later.get_or_insert_default().command = Some(command);
+        self.read_viewer_on(id);
     }
 
     fn say(&mut self, id: ConnId, bytes: &[u8]) {
@@ -176,8 +190,6 @@ impl Shard {
             patterns.push(pattern);
         }
         self.owe_synced(id, &message::synced(&self.house.epoch, Some(&patterns)));
-        self.read_viewer_on(id);
-        self.resume(id);
     }
 
     fn owe_single(&mut self, id: ConnId, key: KeyId, since: Option<Rev>) {
@@ -218,22 +230,9 @@ impl Shard {
     fn owe_synced(&mut self, id: ConnId, json: &[u8]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         if let Speech::Stream(stream) = &conn.speech {
-            conn.outbox.push_mark(stream.synced(json));
+            conn.outbox.set_mark(stream.synced(json));
             self.queue(id);
         }
-    }
-
-    /// A viewer that has read all it was owed gets its snapshot again, if a deletion had to be forgotten.
-    pub(super) fn resync_if_wanted(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
-        let Speech::Stream(stream) = &mut conn.speech else { return };
-        if !stream.resync || !conn.outbox.owed.is_empty() {
-            return;
-        }
-        stream.resync = false;
-        let places: Vec<Place> = conn.watches.iter().map(|watch| watch.place).collect();
-        places.into_iter().for_each(|place| self.owe_snapshot(id, place));
-        self.owe_synced(id, &message::synced(&self.house.epoch, None));
     }
 
     /// A heartbeat is due. A peer that has not taken the bytes before it is slow, not dead, and is left alone.
@@ -261,52 +260,5 @@ impl Shard {
             self.say(id, &farewell);
             self.begin_close(id);
         }
-    }
-
-    /// The table was replaced: each viewer's holder is found again in the new one, or its stream ends.
-    pub(super) fn carry_holders_over(&mut self, old: &Access) {
-        for id in self.conns.ids() {
-            let Some(Speech::Stream(stream)) = self.conns.get_mut(id).map(|conn| &mut conn.speech) else {
-                continue;
-            };
-            match old.carry_over(&self.house.access, stream.holder) {
-                Some(holder) => stream.holder = holder,
-                None => self.close_viewer(id, CLOSE_KEY_GONE, "this API key was revoked"),
-            }
-        }
-    }
-
-    /// Ends the streams whose key has expired, or no longer covers what they watch.
-    pub(super) fn check_holders(&mut self) {
-        self.next_expiry_ms = self.house.access.next_expiry(self.now.wall_ms);
-        for id in self.conns.ids() {
-            let Some(conn) = self.conns.get(id) else { continue };
-            let Speech::Stream(stream) = &conn.speech else { continue };
-            let joining = conn.joining.iter().flat_map(|joining| joining.places.iter());
-            let mut places = conn.watches.iter().map(|watch| watch.place).chain(joining.map(|j| j.1));
-            let access = &self.house.access;
-            let is_granted = places.all(|place| access.may_read(stream.holder, &self.pattern_of(place)));
-            if !access.is_live(stream.holder, self.now.wall_ms) {
-                self.close_viewer(id, CLOSE_KEY_GONE, "this API key has expired");
-            } else if !is_granted {
-                self.close_viewer(id, CLOSE_KEY_GONE, "this API key may no longer read what is watched");
-            }
-        }
-    }
-
-    fn note_expiry_of(&mut self, _holder: crate::access::HolderId) {
-        if self.next_expiry_ms.is_none() {
-            self.next_expiry_ms = self.house.access.next_expiry(self.now.wall_ms);
-        }
-    }
-}
-
-/// A viewer is owed a deletion that is about to be forgotten.
-pub(super) fn want_resync(conns: &mut Conns, id: ConnId, key: KeyId) {
-    if let Some(conn) = conns.get_mut(id)
-        && conn.outbox.owed.contains(key)
-        && let Speech::Stream(stream) = &mut conn.speech
-    {
-        stream.resync = true;
     }
 }

@@ -11,7 +11,7 @@ use crate::key::Key;
 use crate::shard::Shard;
 use crate::shard::interest::Watcher;
 use crate::shard::owner::KeyHash;
-use crate::shard::viewers;
+use crate::shard::viewers::CLOSE_RESTART;
 use crate::wire::WireError;
 use crate::wire::condition::Conditions;
 use crate::wire::merge::merge_patch;
@@ -76,8 +76,8 @@ impl Shard {
             return self.refuse(Outcome::Refused(error));
         }
         let groups = &self.groups;
-        let id =
-            found.unwrap_or_else(|| self.store.find_or_make(key, hash, true, || groups.of(key.as_str())));
+        let id = found
+            .unwrap_or_else(|| self.store.find_or_make(key, hash, true, || groups.of(key.as_str(), true)));
         let record = draft.seal(key, self.store.next_rev(id), self.stamp(id));
         self.store.replace(id, record.clone());
         self.counters.writes += 1;
@@ -122,12 +122,11 @@ impl Shard {
 
     /// The time of a write: the wall clock's, but never before the revision it follows.
     fn stamp(&self, id: KeyId) -> u64 {
-        let before = self.store.get(id).and_then(|entry| entry.record.as_ref());
-        before.map_or(0, Record::updated_at_ms).max(self.now.wall_ms)
+        self.store.not_before_ms(id).max(self.now.wall_ms)
     }
 
     /// Forgets the oldest deletions beyond the limit. Another core that has still to be told of one is
-    /// waited for; a viewer that has still to be told gets its whole snapshot again.
+    /// waited for; a viewer that has still to be told is sent away, to come back for a whole snapshot.
     pub(super) fn forget_tombstones(&mut self) {
         let mut postponed = 0;
         while let Some(id) = self.store.next_to_forget(self.house.limits.tombstones_max + postponed) {
@@ -136,22 +135,35 @@ impl Shard {
                 postponed += 1;
                 continue;
             }
-            self.resync_viewers_of(id);
+            self.send_away_who_is_owed(id);
             self.store.forget(id);
         }
     }
 
-    fn resync_viewers_of(&mut self, id: KeyId) {
+    /// A deletion is about to be forgotten. Who watches a prefix and has still to be told of it could never be
+    /// told: no second snapshot on the same stream says which keys it leaves out. So its stream ends, and its
+    /// client opens another.
+    pub(super) fn send_away_who_is_owed(&mut self, id: KeyId) {
         let Some(entry) = self.store.get(id) else { return };
-        if entry.watchers.is_held() {
+        if entry.watchers.is_held() || entry.live().is_some() {
             return;
         }
+        let mut late = Vec::new();
         for group in entry.groups.iter().filter_map(|group| self.groups.get(*group)) {
             for watcher in group.watchers.iter() {
-                if let Watcher::Conn(conn) = watcher {
-                    viewers::want_resync(&mut self.conns, conn, id);
+                if let Watcher::Conn(conn) = watcher
+                    && self.conns.get(conn).is_some_and(|conn| conn.outbox.owed.contains(id))
+                {
+                    late.push(conn);
                 }
             }
+        }
+        for conn in late {
+            self.close_viewer(
+                conn,
+                CLOSE_RESTART,
+                "too many deletions passed unread; come back for the rest",
+            );
         }
     }
 }

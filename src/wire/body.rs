@@ -7,7 +7,8 @@
 
 use super::Progress;
 use super::error::{Malformed, WireError};
-use super::request::{Framing, is_token_byte};
+use super::framing::Framing;
+use super::request::is_token_byte;
 use crate::limits::{CHUNK_EXTENSION_BYTES_MAX, TRAILER_BYTES_MAX};
 
 /// Enough for any `u64`; a size with more digits is padding, or an attack.

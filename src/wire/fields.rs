@@ -7,7 +7,7 @@
 use httparse::Header;
 
 use super::error::{Malformed, WireError};
-use super::request::Framing;
+use super::framing::Framing;
 
 /// The field lines of one head, in order.
 #[derive(Clone, Debug)]

@@ -417,8 +417,11 @@ mod tests {
     fn a_character_may_be_cut_by_a_fragment() {
         let bytes = "é😀".as_bytes();
         for cut in 0..=bytes.len() {
-            let frames = [masked(0x01, &bytes[..cut]), masked(0x80, &bytes[cut..])].concat();
-            assert_eq!(hear_one(&frames), Ok(Some(Heard::Text("é😀".into()))));
+            for next in cut..=bytes.len() {
+                let (first, second, third) = (&bytes[..cut], &bytes[cut..next], &bytes[next..]);
+                let frames = [masked(0x01, first), masked(0x00, second), masked(0x80, third)].concat();
+                assert_eq!(hear_one(&frames), Ok(Some(Heard::Text("é😀".into()))));
+            }
         }
     }
 

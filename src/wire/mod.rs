@@ -12,6 +12,7 @@ pub mod error;
 pub mod event;
 mod fields;
 pub mod frame;
+pub mod framing;
 pub mod json;
 pub mod merge;
 pub mod message;

@@ -6,7 +6,7 @@
 //!
 //! Read first: `json.rs`, `frame.rs`.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::error::WireError;
 use super::{frame, json};
@@ -75,9 +75,19 @@ impl Draft {
         self.buffer[frame_at..json_at].copy_from_slice(&header[..header_len]);
 
         let kept = self.buffer.capacity();
-        let frame = Bytes::from(self.buffer).slice(frame_at..);
-        let data = header_len + prefix.len..frame.len() - 1;
-        Record::over(frame, header_len, data, rev, updated_at_ms, kept, false)
+        let mut frame = Bytes::from(self.buffer);
+        // Not `slice`: that would count references of a buffer which nobody shares yet.
+        frame.advance(frame_at);
+        Record {
+            rev,
+            updated_at_ms,
+            data_end: frame.len() - 1,
+            kept,
+            data_at: (header_len + prefix.len) as u16,
+            header_len: header_len as u8,
+            deleted: false,
+            frame,
+        }
     }
 }
 
@@ -88,12 +98,18 @@ pub struct Record {
     frame: Bytes,
     rev: Rev,
     updated_at_ms: u64,
+    /// Where the data ends in `frame`.
     data_end: usize,
+    /// Bytes of the whole buffer, room in front included.
     kept: usize,
+    /// Where the data begins in `frame`; header, key and numbers always fit.
     data_at: u16,
+    /// Where the record begins in `frame`.
     header_len: u8,
     deleted: bool,
 }
+
+const _: () = assert!(HEADER_BYTES_MAX + PREFIX_BYTES_MAX + KEY_BYTES_MAX <= u16::MAX as usize);
 
 impl Record {
     /// The record that says the key's state was deleted.
@@ -119,29 +135,15 @@ impl Record {
         let header_len = frame::header(prefix.len + NO_DATA.len() + end.len(), &mut header);
         let frame = [&header[..header_len], prefix.bytes(), NO_DATA, end].concat();
         let data_at = header_len + prefix.len;
-        let kept = frame.len();
-        let data = data_at..data_at + NO_DATA.len();
-        Record::over(Bytes::from(frame), header_len, data, rev, updated_at_ms, kept, end == DELETED)
-    }
-
-    fn over(
-        frame: Bytes,
-        header_len: usize,
-        data: std::ops::Range<usize>,
-        rev: Rev,
-        updated_at_ms: u64,
-        kept: usize,
-        deleted: bool,
-    ) -> Record {
         Record {
-            frame,
             rev,
             updated_at_ms,
-            data_end: data.end,
-            kept,
-            data_at: data.start as u16,
+            data_end: data_at + NO_DATA.len(),
+            kept: frame.capacity(),
+            data_at: data_at as u16,
             header_len: header_len as u8,
-            deleted,
+            deleted: end == DELETED,
+            frame: Bytes::from(frame),
         }
     }
 

@@ -10,6 +10,7 @@ use std::mem::MaybeUninit;
 use super::Progress;
 use super::error::{Malformed, WireError};
 use super::fields::{self, Fields};
+use super::framing::Framing;
 use crate::limits::{HEAD_FIELDS_CEILING, Limits};
 
 /// Blank lines that may stand before a request (RFC 9112, section 2.2): some clients end a body with one.
@@ -34,17 +35,6 @@ pub enum Method {
     Post,
     /// Any other token.
     Other,
-}
-
-/// How the body of a request is delimited (RFC 9112, section 6.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// There is none.
-    Empty,
-    /// So many bytes.
-    Length(u64),
-    /// In chunks.
-    Chunked,
 }
 
 /// One request head, taken apart but not decoded; borrows from the bytes it was read from.
@@ -76,6 +66,11 @@ impl<'b> Head<'b> {
     /// Every line with this name (any case), in order.
     pub fn fields(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
         self.fields.named(name)
+    }
+
+    /// Every element of a comma-separated list, over all lines with this name (RFC 9110, section 5.6.1).
+    pub fn elements(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
+        self.fields(name).flat_map(fields::elements)
     }
 
     /// The key of `Authorization: Bearer <key>` (RFC 6750, section 2.1): visible ASCII, not empty.
@@ -358,13 +353,22 @@ mod tests {
 
     #[test]
     fn connection_is_a_list_over_lines() {
-        let head = head("GET / HTTP/1.1\r\nHost: h\r\nConnection: x,, UPGRADE\r\nConnection: Close\r\n\r\n");
-        assert!(head.connection_upgrade && !head.keep_alive);
+        for (lines, upgrade, keep_alive) in [
+            ("Connection: x,, UPGRADE\r\nConnection: Close\r\n", true, false),
+            ("Connection: close, upgrade, x\r\nConnection: keep-alive\r\n", true, false),
+            ("Connection: closed, upgrades\r\nX: close\r\n", false, true),
+        ] {
+            let text = format!("GET / HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
+            let head = head(&text);
+            assert_eq!((head.connection_upgrade, head.keep_alive), (upgrade, keep_alive), "{lines}");
+        }
     }
 
     #[test]
     fn every_line_of_a_field_is_there_in_order() {
-        let head = head("GET / HTTP/1.1\r\nHost: h\r\nIf-Match: \"a\"\r\nX: y\r\nif-match: \"b\"\r\n\r\n");
+        let head =
+            head("GET / HTTP/1.1\r\nHost: h\r\nIf-Match: \"a\"\r\nX: y ,, z\r\nif-match: \"b\"\r\n\r\n");
+        assert_eq!(head.elements("x").collect::<Vec<_>>(), [&b"y"[..], b"z"]);
         let lines: Vec<_> = head.fields("IF-MATCH").collect();
         assert_eq!(lines, [&b"\"a\""[..], b"\"b\""]);
     }
@@ -453,6 +457,7 @@ mod tests {
         (b"GET / HTTP/1.1\r\nHost: h\nX: y\r\n\r\n", WireError::Malformed(LineEnding)),
         (b"GET / HTTP/1.1\r\nHost: h\rX: y\r\n\r\n", WireError::Malformed(LineEnding)),
         (b"GET / HTTP/1.1\r\nHost: h\r\nX: a\r\r\nY: b\r\n\r\n", WireError::Malformed(LineEnding)),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nX: a\rb\nY: c\r\n\r\n", WireError::Malformed(LineEnding)),
         (b"GET / HTTP/1.1\r\r\nHost: h\r\n\r\n", WireError::Malformed(LineEnding)),
         (b"GET / HTTP/1.1\r\nHost: h\r\n\rX: y\r\n\r\n", WireError::Malformed(LineEnding)),
         // Fields.

@@ -7,6 +7,7 @@
 use crate::ids::{Epoch, Rev};
 
 /// Writes one head at the end of a buffer.
+#[must_use = "a head without its blank line runs into what follows"]
 pub struct ResponseWriter<'a> {
     out: &'a mut Vec<u8>,
 }

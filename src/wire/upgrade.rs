@@ -7,8 +7,8 @@
 use tungstenite::handshake::derive_accept_key;
 
 use super::error::{BadUpgrade, WireError};
-use super::fields::elements;
-use super::request::{Framing, Head, Method};
+use super::framing::Framing;
+use super::request::{Head, Method};
 
 /// The subprotocol a browser offers beside the one that carries its key, and the only one we answer with.
 pub const SUBPROTOCOL: &str = "lux.v1";
@@ -27,7 +27,7 @@ pub struct Handshake<'b> {
 
 /// Whether the request asks for a WebSocket, well or badly.
 pub fn wanted(head: &Head<'_>) -> bool {
-    head.fields("upgrade").flat_map(elements).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+    head.elements("upgrade").any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Checks the handshake.
@@ -49,7 +49,7 @@ pub fn handshake<'b>(head: &Head<'b>) -> Result<Handshake<'b>, WireError> {
     }
     let nonce = only(head, "sec-websocket-key").filter(|nonce| is_nonce(nonce)).ok_or(BadUpgrade::Key)?;
     let mut offered = Handshake { accept: derive_accept_key(nonce), subprotocol: false, key: None };
-    for protocol in head.fields("sec-websocket-protocol").flat_map(elements) {
+    for protocol in head.elements("sec-websocket-protocol") {
         offered.subprotocol |= protocol == SUBPROTOCOL.as_bytes();
         if offered.key.is_none() {
             offered.key =
@@ -129,6 +129,8 @@ mod tests {
             ("Version: 13", "Version: 13\r\nSec-WebSocket-Version: 13", BadUpgrade::Version),
             ("jZQ==", "jZQ=", BadUpgrade::Key),
             ("dGhl", "dGhl dGhl", BadUpgrade::Key),
+            ("dGhl", "dGhldGhl", BadUpgrade::Key),
+            (": dGhlIHNhbXBsZSBub25jZQ==", ": ==", BadUpgrade::Key),
             ("dGhl", "d_hl", BadUpgrade::Key),
             ("jZQ==", "jZQAA", BadUpgrade::Key),
             ("Sec-WebSocket-Key", "X-Key", BadUpgrade::Key),

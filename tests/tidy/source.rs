@@ -119,6 +119,10 @@ pub fn hash_map_name(line: &str) -> Option<&str> {
     let bytes = &line.as_bytes()[..at];
     let single = |at: usize| bytes.get(at.wrapping_sub(1)) != Some(&b':') && bytes.get(at + 1) != Some(&b':');
     let end = (0..at).rev().find(|&at| bytes[at] == b'=' || (bytes[at] == b':' && single(at)))?;
+    // What a function gives back is not the argument in front of the arrow.
+    if line[end..at].contains("->") {
+        return None;
+    }
     let declared = line[..end].trim_end();
     let start = declared.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| at + 1);
     (start < declared.len()).then_some(&declared[start..])
@@ -143,6 +147,7 @@ fn the_rules_catch_what_they_are_for() {
     assert_eq!(hash_map_name("    let mut seen: std::collections::HashSet<u8> = x;"), Some("seen"));
     assert_eq!(hash_map_name("    let mut seen = HashMap::new();"), Some("seen"));
     assert_eq!(hash_map_name("use std::collections::HashMap;"), None);
+    assert_eq!(hash_map_name("fn of(keys: &[Key]) -> HashSet<Key> {"), None);
     assert!(walks("for x in &self.entries {", "entries") && walks("self.entries.keys().next()", "entries"));
     assert!(!walks("self.entries.get(&key)", "entries") && !walks("self.more_entries.iter()", "entries"));
     let two = source(

@@ -41,8 +41,10 @@ export function openPage(options = {}, key = 'dashboard-main') {
   const fetch = (url, request) =>
     new Promise((resolve, reject) => {
       request.signal.addEventListener('abort', () => reject(request.signal.reason));
-      const answer = (status, body = '', headers = {}) =>
-        resolve(new Response(typeof body === 'object' && !(body instanceof ReadableStream) ? JSON.stringify(body) : body, { status, headers }));
+      const answer = (status, body = '', headers = {}) => {
+        const raw = typeof body === 'string' || body instanceof ReadableStream;
+        resolve(new Response(raw ? body : JSON.stringify(body), { status, headers }));
+      };
       requests.push({ url, ...request, answer, fail: () => reject(new TypeError('fetch failed')) });
     });
   const session = lux(key, {

@@ -8,13 +8,12 @@
 use serde::Serialize;
 
 use crate::access::KeyEntry;
+use crate::limits::descriptors_reserved;
 use crate::machine::{Bounds, Machine, Place, Port};
 use crate::operator_error::OperatorError;
 use crate::settings::units::{format_bytes, format_count};
 use crate::settings::{Places, Settings};
 
-/// Descriptors that a core needs beside its connections: ring, listener, wake-ups, and some to answer with.
-const DESCRIPTORS_PER_CORE: u64 = 32;
 /// From here on the kernel no longer counts rings against the locked memory.
 const MEMLOCK_FREE_SINCE: (u32, u32) = (5, 12);
 const KERNEL_TARGET: (u32, u32) = (6, 1);
@@ -141,15 +140,16 @@ fn port_finding(settings: &Settings, machine: &Machine) -> Finding {
 fn descriptors_finding(settings: &Settings, bounds: Bounds) -> Finding {
     let cores = settings.cores as u64;
     let wanted = settings.limits.connections_max as u64 * cores;
-    let room = bounds.hard.saturating_sub(DESCRIPTORS_PER_CORE * cores);
-    if room >= wanted {
-        return ok("descriptors", format!("room for {} connections", format_count(wanted)));
+    let reserved = descriptors_reserved(settings.cores) as u64;
+    let space = bounds.hard.saturating_sub(reserved);
+    if space >= wanted {
+        return ok("descriptors", format!("enough for {} connections", format_count(wanted)));
     }
-    let found = format!("room for {} of {} connections", format_count(room), format_count(wanted));
+    let found = format!("enough for {} of {} connections", format_count(space), format_count(wanted));
     let remedy = format!(
         "raise `ulimit -Hn` or LimitNOFILE= to {}, or set --limit connections={}",
-        wanted + DESCRIPTORS_PER_CORE * cores,
-        room / cores.max(1)
+        wanted + reserved,
+        space / cores.max(1)
     );
     warn("descriptors", found, remedy)
 }
@@ -302,7 +302,8 @@ mod tests {
 
     #[test]
     fn what_may_disappoint_is_said_with_the_number_that_would_not() {
-        let few = Machine { descriptors: Bounds { soft: 1024, hard: 20_064 }, ..machine() };
+        let hard = 20_000 + descriptors_reserved(2) as u64;
+        let few = Machine { descriptors: Bounds { soft: 1024, hard }, ..machine() };
         let finding = check(&settings(), &few, Ok(vec![]), "descriptors");
         assert!(finding.mark == Mark::Warn && finding.found.contains("20,000 of 200,000"), "{finding:?}");
         assert!(finding.remedy.as_deref().unwrap_or_default().contains("connections=10000"), "{finding:?}");

@@ -66,7 +66,7 @@ impl Device {
     fn live(&mut self, at: usize, dice: &mut Dice) {
         self.temperature = dice.walk(self.temperature, 34.0 + at as f64 * 0.8, 9.0);
         self.signal = dice.walk(self.signal, -66.0, 18.0);
-        // Devices with an odd number are on mains and full; the others run down and are charged again.
+        // Every second device is on mains; the others run down until somebody changes their battery.
         self.battery = match self.is_charging(at) {
             true => (self.battery + dice.between(0.4, 1.1)).min(100.0),
             false => self.battery - dice.between(0.05, 0.35),

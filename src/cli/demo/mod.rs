@@ -26,7 +26,6 @@ use super::failure::Failure;
 use super::{logging, output, provision};
 use crate::access::{Grant, KeyEntry, Secret};
 use crate::access_file::{add_key, make_private_dir};
-use crate::machine;
 use crate::operator_error::OperatorError;
 use crate::runtime::{self, Broker};
 use crate::settings::{self, LogSettings, Settings, units};
@@ -80,7 +79,6 @@ struct TemporaryDir(PathBuf);
 /// What is wrong with the flags or the machine.
 pub fn run(args: DemoArgs) -> Result<(), Failure> {
     logging::start(&LogSettings { level: "warn".to_owned(), ..LogSettings::default() })?;
-    machine::raise_descriptors();
     let (directory, secret) = (TemporaryDir::new()?, provision::new_secret()?);
     let broker = start(&args, &directory, &secret)?;
     let url = provision::reachable_url(broker.address());
@@ -108,12 +106,16 @@ pub fn run(args: DemoArgs) -> Result<(), Failure> {
 
 fn end_after(span: Duration, stop: &Stop) {
     if !stop.wait(span) {
+        // The producers first, so that they hear no refusal.
+        stop.set();
         runtime::stop();
     }
 }
 
 fn start(args: &DemoArgs, directory: &TemporaryDir, secret: &Secret) -> Result<Broker, OperatorError> {
-    let defaults = Settings::new(directory.0.clone());
+    let mut defaults = Settings::new(directory.0.clone());
+    // Who presses Ctrl-C has seen enough, and nothing here is worth waiting for.
+    defaults.limits.drain_ms = 300;
     let settings = Settings {
         listen: args.listen.unwrap_or(SocketAddr::new(defaults.listen.ip(), 0)),
         cores: args.cores.unwrap_or(defaults.cores),

@@ -1,7 +1,7 @@
 //! How long to wait before the next attempt to connect.
 //!
 //! Always true: delays grow from a quarter of a second to fifteen seconds, and each is drawn from its upper
-//! half, so that a thousand watchers of one broker do not come back in one moment.
+//! half, so that a thousand viewers of one broker do not come back in one moment.
 //!
 //! Read first: nothing. Randomness comes in as an argument.
 
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn two_watchers_do_not_wait_alike() {
+    fn two_viewers_do_not_wait_alike() {
         let delay = |random| Backoff::default().next(random);
         assert_ne!(delay(1), delay(77));
     }

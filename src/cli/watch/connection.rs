@@ -151,10 +151,10 @@ fn closed(frame: Option<CloseFrame>) -> Lost {
     let Some(frame) = frame else { return Lost::ForNow("the broker closed it".to_owned()) };
     let reason = frame.reason.trim();
     match u16::from(frame.code) {
-        4401 => Lost::ForGood(Failure::Refused(
-            "the broker said no: this API key is revoked or has expired; set LUX_API_KEY to another"
-                .to_owned(),
-        )),
+        4401 => {
+            let why = if reason.is_empty() { "this API key is gone" } else { reason };
+            Lost::ForGood(Failure::Refused(format!("the broker said no: {why}; set LUX_API_KEY to another")))
+        }
         1012 => Lost::ForNow("the broker restarts".to_owned()),
         code if reason.is_empty() => Lost::ForNow(format!("the broker closed it with {code}")),
         code => Lost::ForNow(format!("the broker closed it with {code}: {reason}")),

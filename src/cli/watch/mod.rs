@@ -23,6 +23,7 @@ use clap::Args;
 use super::client::{BrokerArgs, BrokerUrl};
 use super::failure::Failure;
 use super::keys::parse_pattern;
+use super::output;
 use crate::access::Secret;
 use crate::key::Pattern;
 use backoff::Backoff;
@@ -32,8 +33,8 @@ use plain::Plain;
 use pretty::Pretty;
 use session::{News, Session};
 
-/// Nothing is drawn between two lines, so there is nothing to wake up for but silence itself.
-const PLAIN_PATIENCE: Duration = Duration::from_secs(5);
+/// Nothing is drawn between two lines; it is only asked whether anybody still reads them.
+const PLAIN_PATIENCE: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
   lux watch dashboard-main                  one record a line: now, then at every change
@@ -75,7 +76,7 @@ pub struct WatchArgs {
 }
 
 /// Everything about one `lux watch`.
-struct Watcher {
+struct Watch {
     broker: BrokerUrl,
     key: Option<Secret>,
     patterns: Vec<Pattern>,
@@ -103,11 +104,11 @@ enum Ended {
 /// # Errors
 /// The broker said no; with `--once`, also that it cannot be reached.
 pub fn run(args: WatchArgs) -> Result<(), Failure> {
-    Watcher::new(args)?.watch()
+    Watch::new(args)?.watch()
 }
 
-impl Watcher {
-    fn new(args: WatchArgs) -> Result<Watcher, Failure> {
+impl Watch {
+    fn new(args: WatchArgs) -> Result<Watch, Failure> {
         let key = args.broker.api_key()?;
         let broker = args.broker.broker;
         let session = Session::new(&args.patterns);
@@ -119,7 +120,7 @@ impl Watcher {
             Display::Plain(Plain { only_data: args.data })
         };
         let (once, changes_left) = (args.once, args.count);
-        Ok(Watcher { broker, key, patterns: args.patterns, once, changes_left, session, display })
+        Ok(Watch { broker, key, patterns: args.patterns, once, changes_left, session, display })
     }
 
     fn watch(mut self) -> Result<(), Failure> {
@@ -177,7 +178,7 @@ impl Watcher {
             }
             News::Synced => {
                 backoff.reset();
-                self.display.status(&format!("live from {}", self.broker), true)?;
+                self.display.live(&self.broker)?;
                 return Ok(self.once);
             }
             News::Said(words) => {
@@ -250,6 +251,14 @@ impl Display {
         }
     }
 
+    fn live(&mut self, broker: &BrokerUrl) -> Result<(), Failure> {
+        match self {
+            Display::Plain(_) => self.status(&format!("live from {broker}"), true),
+            // The heading names the source already.
+            Display::Pretty(_) => self.status("live", true),
+        }
+    }
+
     fn patience(&self) -> Duration {
         match self {
             Display::Plain(_) => PLAIN_PATIENCE,
@@ -259,7 +268,8 @@ impl Display {
 
     fn refresh(&mut self) -> Result<(), Failure> {
         match self {
-            Display::Plain(_) => Ok(()),
+            Display::Plain(_) if output::is_read() => Ok(()),
+            Display::Plain(_) => Err(Failure::OutputClosed),
             Display::Pretty(pretty) => pretty.refresh(),
         }
     }

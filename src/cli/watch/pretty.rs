@@ -133,12 +133,12 @@ impl View {
     fn picture(&self, clocks: Clocks, size: Size) -> Vec<String> {
         let mut lines = vec![self.heading()];
         let body = if self.is_single { self.card(clocks) } else { self.list(clocks, size.columns) };
-        let room = size.rows.saturating_sub(2);
-        let hidden = body.len().saturating_sub(room);
+        let space = size.rows.saturating_sub(2);
+        let hidden = body.len().saturating_sub(space);
         if hidden == 0 {
             lines.extend(body);
         } else {
-            lines.extend(body.into_iter().take(room.saturating_sub(1)));
+            lines.extend(body.into_iter().take(space.saturating_sub(1)));
             lines.push(format!("{DIM}… and {} more; a higher window shows them{DIM:#}", hidden + 1));
         }
         lines
@@ -178,11 +178,10 @@ impl View {
             let record = &shown.record;
             let age = age(record.updated_at_ms, clocks.wall_ms);
             let left = format!("{:<key_width$}  {:>rev_width$}  {age:>10}", record.key, record.rev);
-            let room = columns.saturating_sub(left.chars().count() + 2);
-            let state = cut(&printable(&record.data), room);
-            let lit = if shown.is_lit(clocks.now) { CHANGED } else { Style::new() };
+            let space = columns.saturating_sub(left.chars().count() + 2);
+            let before = shown.before.as_ref().filter(|_| shown.is_lit(clocks.now));
             let (key, rest) = left.split_at(record.key.len().max(key_width));
-            format!("{KEY}{key}{KEY:#}{DIM}{rest}{DIM:#}  {lit}{state}{lit:#}")
+            format!("{KEY}{key}{KEY:#}{DIM}{rest}{DIM:#}  {}", joined(&shown.tree.parts(before), space))
         };
         self.states.values().map(row).collect()
     }
@@ -221,11 +220,31 @@ fn age(then_ms: u64, now_ms: u64) -> String {
     }
 }
 
-fn cut(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
+/// Parts with commas between them, as many as there is space for.
+fn joined(parts: &[(String, bool)], mut space: usize) -> String {
+    let mut line = String::new();
+    for (text, is_changed) in parts {
+        if !line.is_empty() {
+            line.push_str(", ");
+            space = space.saturating_sub(2);
+        }
+        let style = if *is_changed { CHANGED } else { Style::new() };
+        let text = printable(text);
+        let shown = cut(&text, space);
+        line.push_str(&format!("{style}{shown}{style:#}"));
+        space = space.saturating_sub(text.chars().count());
+        if space < 3 {
+            break;
+        }
+    }
+    line
+}
+
+fn cut(text: &str, space: usize) -> String {
+    if text.chars().count() <= space {
         return text.to_owned();
     }
-    text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
+    text.chars().take(space.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -293,6 +312,10 @@ mod tests {
         assert!(rows.iter().all(|row| row.chars().count() <= SIZE.columns));
         view.take(&record("device-2", 13, "null", ",\"deleted\":true"), Some(now));
         assert_eq!(plain(&view, now, SIZE).lines().count(), 2);
+        view.take(&record("device-10", 8, "{\"t\":20,\"on\":true}", ""), None);
+        view.take(&record("device-10", 9, "{\"t\":21,\"on\":true}", ""), Some(now));
+        let row = format!("{CHANGED}t: 21{CHANGED:#}, on: true");
+        assert!(picture(&view, now, SIZE).ends_with(&row), "{:?}", picture(&view, now, SIZE));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a watcher has seen, over all its connections: frames in, what is new to its user out.
+//! What a viewer has seen, over all its connections: frames in, what is new to its user out.
 //!
 //! Always true: what was shown once is not shown again after a reconnect, what was missed is, and a key that
 //! went away meanwhile is said to be gone.
@@ -48,7 +48,7 @@ pub enum News {
 }
 
 impl Session {
-    /// A watcher of these patterns that has seen nothing.
+    /// A viewer of these patterns that has seen nothing.
     pub fn new(patterns: &[Pattern]) -> Session {
         let single = matches!(patterns, [Pattern::Exact(_)]);
         Session { single, epoch: None, seen: BTreeMap::new(), phase: Phase::First }

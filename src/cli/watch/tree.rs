@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Lists of plain values up to this many characters stay on one line.
+/// Lists of plain values, and small objects in a list, up to this many characters stay on one line.
 const INLINE_CHARS_MAX: usize = 72;
 /// Deeper than any broker lets a state be; what lies below stays one line.
 const DEPTH_MAX: usize = 512;
@@ -100,14 +100,58 @@ impl Tree {
         lines
     }
 
+    /// The tree as the parts of one line, each with whether it changed: an object's members, or the whole.
+    pub fn parts(&self, before: Option<&Tree>) -> Vec<(String, bool)> {
+        let before = before.unwrap_or(self);
+        match self {
+            Tree::Map(members) => {
+                let part = |(at, (name, value)): (usize, &(String, Tree))| {
+                    let text = format!("{}: {}", name.trim_matches('"'), value.compact());
+                    (text, before.member(at, name) != Some(value))
+                };
+                members.iter().enumerate().map(part).collect()
+            }
+            Tree::Leaf(_) | Tree::List(_) => vec![(self.compact(), before != self)],
+        }
+    }
+
+    /// The whole tree in one line.
+    fn compact(&self) -> String {
+        match self {
+            Tree::Leaf(text) => text.clone(),
+            Tree::List(items) => {
+                format!("[{}]", items.iter().map(Tree::compact).collect::<Vec<_>>().join(", "))
+            }
+            Tree::Map(members) => {
+                let member = |(name, value): &(String, Tree)| format!("{name}: {}", value.compact());
+                format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+
+    /// A short list of plain values, or a short object in a list of them, in one line.
+    fn inline(&self, is_item: bool) -> Option<String> {
+        let is_leaf = |tree: &Tree| matches!(tree, Tree::Leaf(_));
+        let is_plain = match self {
+            Tree::Leaf(_) => true,
+            Tree::List(items) => items.iter().all(is_leaf),
+            Tree::Map(members) => {
+                members.is_empty() || is_item && members.iter().all(|(_, value)| is_leaf(value))
+            }
+        };
+        let text = is_plain.then(|| self.compact())?;
+        (is_leaf(self) || text.chars().count() <= INLINE_CHARS_MAX).then_some(text)
+    }
+
     fn draw(&self, name: Option<&str>, depth: usize, before: Option<&Tree>, lines: &mut Vec<Line>) {
         let mut push = |text: String, is_changed| {
             lines.push(Line { depth, name: name.map(str::to_owned), text, is_changed });
         };
-        let is_changed = before != Some(self);
+        if let Some(text) = self.inline(name.is_none() && depth > 0) {
+            return push(text, before != Some(self));
+        }
         match self {
-            Tree::Leaf(text) => push(text.clone(), is_changed),
-            Tree::Map(members) if members.is_empty() => push("{}".to_owned(), is_changed),
+            Tree::Leaf(_) => {}
             Tree::Map(members) => {
                 push("{".to_owned(), false);
                 for (at, (name, value)) in members.iter().enumerate() {
@@ -115,16 +159,13 @@ impl Tree {
                 }
                 lines.push(Line { depth, name: None, text: "}".to_owned(), is_changed: false });
             }
-            Tree::List(items) => match inline(items) {
-                Some(text) => push(text, is_changed),
-                None => {
-                    push("[".to_owned(), false);
-                    for (at, value) in items.iter().enumerate() {
-                        value.draw(None, depth + 1, before.and_then(|tree| tree.item(at)), lines);
-                    }
-                    lines.push(Line { depth, name: None, text: "]".to_owned(), is_changed: false });
+            Tree::List(items) => {
+                push("[".to_owned(), false);
+                for (at, value) in items.iter().enumerate() {
+                    value.draw(None, depth + 1, before.and_then(|tree| tree.item(at)), lines);
                 }
-            },
+                lines.push(Line { depth, name: None, text: "]".to_owned(), is_changed: false });
+            }
         }
     }
 
@@ -147,18 +188,6 @@ impl Tree {
     }
 }
 
-/// A short list of plain values as one line.
-fn inline(items: &[Tree]) -> Option<String> {
-    let leaf = |tree: &Tree| match tree {
-        Tree::Leaf(text) => Some(text.clone()),
-        Tree::List(_) | Tree::Map(_) => None,
-    };
-    let texts: Option<Vec<String>> = items.iter().map(leaf).collect();
-    texts
-        .map(|texts| format!("[{}]", texts.join(", ")))
-        .filter(|text| text.chars().count() <= INLINE_CHARS_MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,8 +203,9 @@ mod tests {
 
     #[test]
     fn a_state_is_drawn_as_it_was_written() {
-        let json = "{\"z\":1.0,\"a\":[1,2e3],\"m\":{},\"o\":[{\"é\":null}],\"z\":\"\\u00e9\"}";
-        let expected = "{\n  \"z\": 1.0\n  \"a\": [1, 2e3]\n  \"m\": {}\n  \"o\": [\n    {\n      \"é\": null\n    }\n  ]\n  \
+        let json =
+            "{\"z\":1.0,\"a\":[1,2e3],\"m\":{},\"o\":[{\"é\":null},{\"deep\":{\"x\":1}}],\"z\":\"\\u00e9\"}";
+        let expected = "{\n  \"z\": 1.0\n  \"a\": [1, 2e3]\n  \"m\": {}\n  \"o\": [\n    {\"é\": null}\n    {\n      \"deep\": {\n        \"x\": 1\n      }\n    }\n  ]\n  \
                         \"z\": \"\\u00e9\"\n}\n";
         assert_eq!(drawn(json, None), expected);
         assert_eq!(drawn("42", None), "42\n");
@@ -196,6 +226,16 @@ mod tests {
         );
         assert!(!drawn(after, Some(after)).contains('*'));
         assert_eq!(drawn("2", Some("1")), "2 *\n");
+    }
+
+    #[test]
+    fn one_line_is_made_of_parts() {
+        let parts =
+            |json: &str, before: Option<&str>| Tree::parse(json).parts(before.map(Tree::parse).as_ref());
+        let expected = [("a: 1".to_owned(), false), ("b: [2, {\"c\": 3}]".to_owned(), true)];
+        assert_eq!(parts("{\"a\":1,\"b\":[2,{\"c\":3}]}", Some("{\"a\":1,\"b\":[2]}")), expected);
+        assert_eq!(parts("[1,2]", Some("7")), [("[1, 2]".to_owned(), true)]);
+        assert_eq!(parts("7", None), [("7".to_owned(), false)]);
     }
 
     #[test]

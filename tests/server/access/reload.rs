@@ -52,6 +52,7 @@ fn revoked_viewers_are_closed(cores: usize) {
         assert_eq!(viewer.record().data, "1", "who still has a key stays");
     }
     broker.ask(get("board")).expect(200);
+    drop((stay, gone, events));
     broker.stop();
 }
 
@@ -68,6 +69,29 @@ fn revoked_viewers_are_closed_on_2_cores() {
 #[test]
 fn revoked_viewers_are_closed_on_4_cores() {
     revoked_viewers_are_closed(4);
+}
+
+/// The table is shorter afterwards, so whatever still asks for the last holder's grant asks past its end.
+#[test]
+fn the_last_key_of_the_file_may_be_revoked() {
+    let all: &[&str] = &["--read", "*", "--write", "*"];
+    let (broker, home, secrets) = broker_with_keys(2, &[("staying", all), ("leaving", all)]);
+    let [staying, leaving] = [&secrets[0], &secrets[1]];
+    let mut gone = viewers_of(&broker, leaving, "/board");
+    let mut stay = viewers_of(&broker, staying, "/board");
+    for viewer in gone.iter_mut().chain(&mut stay) {
+        viewer.snapshot();
+    }
+    revoke_key(&home.path().join("keys.toml"), "leaving");
+    broker.signal(Signal::SIGHUP);
+    for viewer in &mut gone {
+        assert_eq!(viewer.closed(), 4401);
+    }
+    broker.ask(put("board", "1").bearer(staying)).expect(201);
+    for viewer in &mut stay {
+        assert_eq!(viewer.record().data, "1", "who still has a key stays");
+    }
+    broker.stop();
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn no_key_and_no_query_is_ever_logged_or_shown() {
     breaker.send(b"\x81\x05hello");
     breaker.close_code();
     shown.extend(broker.ask(Request::new("GET", "/metrics")).expect(200).body);
+    drop((viewer, breaker));
     let log = broker.stop();
     let shown = String::from_utf8_lossy(&shown);
     for secret in [API_KEY, WRONG, QUERY] {

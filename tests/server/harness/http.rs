@@ -6,7 +6,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::answer::Head;
 use super::{Answer, PATIENCE, Request};
@@ -66,7 +66,9 @@ impl Http {
     /// Reads the next answer, to a request with this method.
     #[track_caller]
     pub fn answer_to(&mut self, method: &str) -> Answer {
+        let began = Instant::now();
         loop {
+            assert!(began.elapsed() < PATIENCE, "an answer without an end: {:?}", self.seen());
             if let Some((answer, used)) = Answer::parse(&self.buffer, method, self.ended) {
                 self.buffer.drain(..used);
                 return answer;

@@ -76,8 +76,11 @@ impl Viewer {
             match self.socket.read() {
                 Ok(Message::Text(text)) => return Seen::parse(&text),
                 Ok(Message::Ping(_) | Message::Pong(_)) => {}
-                Ok(Message::Close(None)) => return Seen::Closed(1005),
-                Ok(Message::Close(Some(close))) => return Seen::Closed(close.code.into()),
+                Ok(Message::Close(close)) => {
+                    // Tungstenite has made its answer, and sends it when it is next asked to do anything.
+                    let _ = self.socket.flush();
+                    return Seen::Closed(close.map_or(1005, |close| close.code.into()));
+                }
                 Ok(other) => panic!("a viewer gets text and nothing else: {other:?}"),
                 Err(tungstenite::Error::Io(why)) if why.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(tungstenite::Error::Io(why)) if would_block(&why) => {

@@ -33,6 +33,8 @@ fn viewers_are_told(cores: usize, signal: Signal) {
     for stream in &mut events {
         while stream.next_block().is_some() {}
     }
+    // Who has heard the end closes too; else the broker lingers for a while.
+    drop((viewers, events));
     let (code, stderr) = broker.ended();
     assert_eq!(code, 0, "{stderr}");
     assert!(began.elapsed() < Duration::from_secs(4), "nobody was left to wait for: {:?}", began.elapsed());
@@ -68,6 +70,7 @@ fn waiting_polls_are_answered() {
             assert!(matches!(status, 304 | 503), "{status}");
             poll.expect_end();
         }
+        drop(polls);
         assert_eq!(broker.ended().0, 0);
     }
 }
@@ -93,6 +96,7 @@ fn a_request_begun_is_answered() {
             assert!(answer.head.says_close(), "no further request will be taken");
             connection.expect_end();
         }
+        drop((begun, viewer));
         assert_eq!(broker.ended().0, 0);
     }
 }
@@ -146,8 +150,28 @@ fn open_connections_hear_that_the_broker_is_not_ready() {
         }
         holding.send(put("held", "1").body_bytes());
         holding.answer().expect(201);
+        drop((open, viewers, holding));
         assert_eq!(broker.ended().0, 0);
     }
+}
+
+#[test]
+fn a_new_write_is_refused() {
+    let broker = Setup::cores(1).start();
+    let mut holding = broker.http();
+    holding.send(&[get("nothing").bytes(), put("held", "1").head_bytes()].concat());
+    holding.answer().expect(404);
+    let mut writer = broker.http();
+    writer.ask(&put("board", "1")).expect(201);
+    let late = put("board", "2").bytes();
+    writer.send(&late[..10]);
+    broker.signal(Signal::SIGTERM);
+    wait_until_refused(&broker);
+    writer.send(&late[10..]);
+    writer.answer().trouble(503);
+    holding.send(put("held", "1").body_bytes());
+    holding.answer().expect(201);
+    assert_eq!(broker.ended().0, 0);
 }
 
 #[test]
@@ -162,6 +186,7 @@ fn an_idle_connection_may_still_ask_whether_the_broker_is_ready() {
     wait_for_503(&mut idle);
     holding.send(put("held", "1").body_bytes());
     holding.answer().expect(201);
+    drop((holding, idle));
     assert_eq!(broker.ended().0, 0);
 }
 
@@ -184,6 +209,7 @@ fn no_new_connections_are_taken() {
     wait_until_refused(&broker);
     holding.send(put("held", "1").body_bytes());
     holding.answer().expect(201);
+    drop(holding);
     assert_eq!(broker.ended().0, 0);
 }
 
@@ -229,6 +255,7 @@ fn a_stop_under_load_cuts_no_answer_in_half() {
             }
         }
         assert_eq!(viewer.closed(), 1012);
+        drop((producers, viewer));
         assert_eq!(broker.ended().0, 0);
     }
 }

@@ -45,6 +45,7 @@ fn a_port_that_was_held_until_now_is_free_again() {
     let mut viewer = Viewer::open(&first, "/board");
     viewer.snapshot();
     first.ask(put("board", "1")).expect(201);
+    drop(viewer);
     first.stop();
     let second = Setup::cores(2).listen(address).start();
     assert_eq!(second.address, address);
@@ -53,13 +54,24 @@ fn a_port_that_was_held_until_now_is_free_again() {
 }
 
 #[test]
+fn a_port_whose_broker_was_killed_is_free_again() {
+    let mut address = Setup::cores(2).start().address;
+    for _ in 0..8 {
+        // Dropped, and so killed, while a connection is open: the kernel lets go of the port a little later.
+        let broker = Setup::cores(2).listen(address).start();
+        let mut open = broker.http();
+        open.ask(&put("board", "1")).expect(201);
+        address = broker.address;
+    }
+}
+
+#[test]
 fn more_loops_than_the_machine_has_cores_are_fine() {
     let broker = Setup::cores(9).start();
     for (at, mut connection) in broker.connections(40).into_iter().enumerate() {
         connection.ask(&put(&format!("k{at}"), "1")).expect(201);
     }
-    let mut viewer = Viewer::open(&broker, "/k*");
-    assert_eq!(viewer.snapshot().0.len(), 40);
+    assert_eq!(Viewer::open(&broker, "/k*").snapshot().0.len(), 40);
     broker.stop();
 }
 
@@ -75,6 +87,7 @@ fn a_restart_begins_a_new_epoch() {
         let etag = broker.ask(put("board", "1")).expect(201).etag();
         assert_eq!(etag, format!("\"{}.1\"", synced.epoch));
         epochs.push(synced.epoch);
+        drop(viewer);
         broker.stop();
     }
     epochs.sort();
@@ -93,5 +106,6 @@ fn a_viewer_with_a_since_of_an_earlier_life_gets_the_whole_snapshot() {
     assert_eq!(viewer.record().data, "\"after\"");
     second.ask(get("board").field("If-None-Match", &known)).expect(200);
     second.ask(put("board", "1").field("If-Match", &known)).expect(412);
+    drop(viewer);
     second.stop();
 }

@@ -82,13 +82,11 @@ fn percent_signs_without_hex_are_refused(broker: &Broker) {
 
 fn the_same_names_are_refused_in_queries(broker: &Broker) {
     let mut connection = broker.http();
-    for query in ["?prefix=a%2Fb", "?prefix=a%00", "?after=a%20b", "?prefix=%C3%A9", "?prefix=%"] {
+    for query in ["?prefix=a%2Fb", "?prefix=a%00", "?prefix=%C3%A9", "?prefix=%"] {
         connection.ask(&Request::new("GET", &format!("/api/lux{query}"))).trouble(400);
     }
     let long = format!("?keys={}", "k".repeat(129));
-    for rest in
-        ["?keys=a,b%2Fc", "?keys=_a", "?keys=a*b", "?keys=**", "?keys=a,,b", "/a%00", "/a/b", "/..", &long]
-    {
+    for rest in ["?keys=a,b%2Fc", "?keys=_a", "?keys=a*b", "?keys=**", "/a%00", "/a/b", "/..", &long] {
         let request = Request::new("GET", &format!("/api/lux/stream{rest}"));
         let answer = broker.ask(request.field("Accept", "text/event-stream"));
         assert!(matches!(answer.status(), 400 | 404), "{rest}: {}", answer.status());

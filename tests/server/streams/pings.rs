@@ -73,6 +73,28 @@ fn an_ordinary_client_notices_nothing() {
 }
 
 #[test]
+fn a_viewer_that_reads_nothing_is_not_cut_off() {
+    let broker = restless();
+    let mut sleepers: Vec<Viewer> = (0..4).map(|_| Viewer::open(broker, "/asleep")).collect();
+    for viewer in &mut sleepers {
+        viewer.snapshot();
+    }
+    let large = format!("\"{}\"", "x".repeat(200_000));
+    for _ in 0..40 {
+        broker.ask(put("asleep", &large));
+    }
+    // Six intervals by the broker's own clock, while what was written fills the sleepers' sockets.
+    let etag = broker.ask(put("asleep-clock", "1")).etag();
+    let poll = crate::harness::get("asleep-clock?wait=2").field("If-None-Match", &etag);
+    broker.ask(poll).expect(304);
+    let last = broker.ask(put("asleep", "\"awake\"")).expect(200).record();
+    for viewer in &mut sleepers {
+        let seen = viewer.records_until(|record| record.rev == last.rev);
+        assert!(seen.len() < 40, "what was replaced in between was not kept: {}", seen.len());
+    }
+}
+
+#[test]
 fn event_streams_get_comments() {
     let mut events = Events::open(restless(), "/comments");
     let mut comments = 0;

@@ -1,0 +1,471 @@
+//! What can happen next: one move of a client, of the kernel, or of a core.
+//!
+//! Always true: a core is driven as the runtime drives one: a read that came back is followed by the question
+//! how much to read next, an operation that is out comes back exactly once, and a connection is given up when
+//! nothing is out.
+//!
+//! Read first: `world.rs`; what goes wrong is in `mishaps.rs`.
+
+use std::collections::VecDeque;
+
+use lux::ids::ShardId;
+use lux::shard::contract::{Close, PeerMessage};
+
+use crate::breach::{Kept, hold};
+use crate::client::{Line, Mode};
+use crate::plan::{Fault, Role};
+use crate::tap::Tap;
+use crate::wishes::Wish;
+use crate::world::{Sock, Word, World};
+
+impl World {
+    /// Something happens.
+    pub fn move_on(&mut self) -> Kept {
+        self.step += 1;
+        for _ in 0..6 {
+            if self.try_a_move()? {
+                break;
+            }
+        }
+        if self.step.is_multiple_of(32) {
+            self.check_bounds()?;
+        }
+        Ok(())
+    }
+
+    fn try_a_move(&mut self) -> Kept<bool> {
+        let draw = self.chance.moves.below(64);
+        let (core, other) =
+            (self.chance.moves.below(self.cores.len()), self.chance.moves.below(self.cores.len()));
+        let client = self.chance.moves.below(self.clients.len());
+        let sock = self.chance.moves.below(self.socks.len());
+        match draw {
+            0..8 => self.act(client),
+            8..22 => self.arrive(sock),
+            22..30 => self.offer(core),
+            30..38 => self.land(sock),
+            38..46 => self.hear(sock),
+            46..52 => self.tell(core, other),
+            52..58 => self.be_told(core, other),
+            58..61 => self.do_chores(core),
+            61..63 => self.pass_time(),
+            _ => self.go_wrong(),
+        }
+    }
+
+    fn cut(&mut self, most: usize) -> usize {
+        if self.healed { most } else { 1 + self.chance.cuts.below(most.min(self.plan.cut)) }
+    }
+
+    fn is_stalled(&self, core: usize) -> bool {
+        !self.healed && self.cores[core].stalled_until > self.step
+    }
+
+    /// A client does what it feels like.
+    fn act(&mut self, client: usize) -> Kept<bool> {
+        let Some(sock) = self.clients[client].line.as_ref().map(|line| line.sock) else {
+            return Ok(self.connect(client));
+        };
+        if self.clients[client].dice.once_in(150) {
+            self.leave(client);
+            return Ok(true);
+        }
+        let core = self.sock(sock).map_or(0, |sock| sock.core);
+        let pings_before = self.clients[client].line.as_ref().is_some_and(|line| line.mode == Mode::Socket);
+        match self.with_client(client, core, |client, sight| client.wish(sight)) {
+            Wish::Nothing => Ok(false),
+            Wish::Say(bytes) => {
+                let is_ping = pings_before && bytes.first() == Some(&0x89);
+                self.say(sock, &bytes, is_ping);
+                Ok(true)
+            }
+            Wish::End => {
+                if let Some(line) = &mut self.clients[client].line {
+                    line.said_end = true;
+                }
+                if let Some(sock) = self.sock(sock) {
+                    sock.up_end = true;
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// A client's bytes go on their way.
+    pub fn say(&mut self, at: usize, bytes: &[u8], is_ping: bool) {
+        self.note(|| format!("conn {at} says {}", show(bytes)));
+        self.trace.bytes(bytes);
+        if let Some(sock) = self.sock(at)
+            && !sock.broken
+        {
+            sock.up.extend(bytes);
+            sock.sent_up += bytes.len() as u64;
+            if is_ping {
+                sock.pings_at.push_back(sock.sent_up);
+            }
+        }
+    }
+
+    /// A client opens a connection, to whichever core the kernel gives it.
+    pub fn connect(&mut self, client: usize) -> bool {
+        let core = self.chance.moves.below(self.cores.len());
+        if self.cores[core].draining || self.is_stalled(core) {
+            return false;
+        }
+        let id = self.cores[core].shard.opened(self.now);
+        let reading = self.cores[core].shard.appetite(id);
+        let deaf = self.plan.has(Fault::Deaf) && !self.healed && self.chance.faults.once_in(4);
+        let sock = Sock {
+            core,
+            id,
+            client: Some(client),
+            reading,
+            writing: None,
+            over: false,
+            up: VecDeque::new(),
+            up_end: false,
+            up_end_read: false,
+            down: VecDeque::new(),
+            down_end: false,
+            broken: false,
+            vanished: false,
+            deaf,
+            gone: false,
+            tap: Tap::default(),
+            pings_at: VecDeque::new(),
+            sent_up: 0,
+            arrived_up: 0,
+            arrived_ms: self.now.monotonic_ms,
+            was_cut: false,
+            quiet_ms: 0,
+        };
+        let at = self.socks.iter().position(Option::is_none).unwrap_or(self.socks.len());
+        if at == self.socks.len() {
+            self.socks.push(None);
+        }
+        self.socks[at] = Some(sock);
+        self.note(|| format!("client {client} opens conn {at} to core {core}"));
+        let own = &mut self.clients[client];
+        own.line = Some(Line::new(at));
+        own.view.synced = false;
+        own.view.pending.clear();
+        true
+    }
+
+    /// A client turns its back on its connection.
+    pub fn leave(&mut self, client: usize) {
+        let Some(line) = self.clients[client].line.take() else { return };
+        self.note(|| format!("client {client} leaves conn {}", line.sock));
+        if let Some(sock) = self.sock(line.sock) {
+            sock.client = None;
+            sock.up_end = true;
+        }
+    }
+
+    /// Bytes, or their end, reach the broker.
+    pub fn arrive(&mut self, at: usize) -> Kept<bool> {
+        let Some(sock) = self.socks.get(at).and_then(Option::as_ref) else { return Ok(false) };
+        let (core, id, reading) = (sock.core, sock.id, sock.reading);
+        if reading == 0 || sock.gone || self.is_stalled(core) {
+            return Ok(false);
+        }
+        let now = self.now;
+        if sock.broken || sock.over {
+            let is_error = sock.broken || self.chance.cuts.once_in(2);
+            let shard = &mut self.cores[core].shard;
+            if !is_error {
+                shard.finished(id, now);
+            }
+            self.came_back(at, |sock| (sock.reading, sock.over) = (0, true));
+            self.end_if_idle(at);
+            return Ok(true);
+        }
+        if sock.up.is_empty() {
+            if !sock.up_end || sock.up_end_read {
+                return Ok(false);
+            }
+            self.note(|| format!("conn {at}: end of input"));
+            self.came_back(at, |sock| (sock.reading, sock.up_end_read) = (0, true));
+            self.cores[core].shard.finished(id, now);
+            self.end_if_idle(at);
+            return Ok(true);
+        }
+        let len = self.cut(reading.min(self.socks[at].as_ref().map_or(0, |sock| sock.up.len())));
+        let Some(sock) = self.sock(at) else { return Ok(false) };
+        let mut bytes: Vec<u8> = sock.up.drain(..len).collect();
+        sock.arrived_up += len as u64;
+        sock.quiet_ms = sock.quiet_ms.max(now.monotonic_ms - sock.arrived_ms);
+        sock.arrived_ms = now.monotonic_ms;
+        sock.reading = 0;
+        let mut has_ping = false;
+        while sock.pings_at.front().is_some_and(|end| *end <= sock.arrived_up) {
+            sock.pings_at.pop_front();
+            has_ping = true;
+        }
+        self.note(|| format!("conn {at} -> core {core}: {} bytes", bytes.len()));
+        self.trace.number(at as u64);
+        self.trace.bytes(&bytes);
+        let shard = &mut self.cores[core].shard;
+        shard.received(id, &mut bytes, now);
+        let is_heard = shard.debt(id).is_some_and(|debt| !debt.is_joining && debt.held_bytes == 0);
+        if let Some(sock) = self.sock(at) {
+            sock.tap.owes_pong |= has_ping && is_heard;
+        }
+        self.read_more(at);
+        self.end_if_idle(at);
+        self.observe(core)?;
+        Ok(true)
+    }
+
+    fn came_back(&mut self, at: usize, change: impl FnOnce(&mut Sock)) {
+        if let Some(sock) = self.sock(at) {
+            change(sock);
+        }
+    }
+
+    fn read_more(&mut self, at: usize) {
+        let Some(sock) = self.socks[at].as_mut() else { return };
+        let appetite = self.cores[sock.core].shard.appetite(sock.id);
+        if appetite > 0 && !sock.over && sock.reading == 0 {
+            sock.reading = appetite;
+        }
+    }
+
+    /// Nothing is out on a connection that has ended: the broker is done with it.
+    fn end_if_idle(&mut self, at: usize) {
+        let now = self.now;
+        let Some(sock) = self.socks[at].as_mut() else { return };
+        if sock.over && sock.reading == 0 && sock.writing.is_none() && !sock.gone {
+            sock.gone = true;
+            sock.down_end = true;
+            self.cores[sock.core].shard.ended(sock.id, now);
+        }
+    }
+
+    /// A core chooses what goes to one of its connections.
+    pub fn offer(&mut self, core: usize) -> Kept<bool> {
+        if self.is_stalled(core) {
+            return Ok(false);
+        }
+        let Some((id, bytes)) = self.cores[core].shard.next_send() else { return Ok(false) };
+        let Some(at) = self.find(core, id) else { return Ok(true) };
+        let Some(sock) = self.socks[at].as_mut() else { return Ok(true) };
+        self.trace.bytes(&bytes);
+        if sock.over {
+            return Ok(true);
+        }
+        if self.shows {
+            println!("{:>6}   core {core} -> conn {at}: {}", self.step, show(&bytes));
+        }
+        hold(sock.writing.is_none(), "one send in flight", || format!("two on connection {at}"))?;
+        let client = sock.client.map(|client| &self.clients[client]);
+        let client = client.filter(|client| {
+            client.role != Role::Vandal && client.line.as_ref().is_some_and(|line| line.sock == at)
+        });
+        let own = &self.cores[core];
+        sock.tap.offered(&bytes, &own.shard, client, &own.table, &self.truth)?;
+        sock.writing = Some(bytes);
+        Ok(true)
+    }
+
+    /// The kernel takes some of what it was given.
+    pub fn land(&mut self, at: usize) -> Kept<bool> {
+        let Some(sock) = self.socks.get(at).and_then(Option::as_ref) else { return Ok(false) };
+        let core = sock.core;
+        if sock.writing.is_none() || self.is_stalled(core) {
+            return Ok(false);
+        }
+        let (now, healed) = (self.now, self.healed);
+        let is_error = sock.broken || (sock.over && self.chance.cuts.once_in(2));
+        let room = if healed { usize::MAX } else { self.plan.pipe_cap.saturating_sub(sock.down.len()) };
+        if room == 0 && !is_error {
+            return Ok(false);
+        }
+        let is_short = self.plan.has(Fault::Short) && !healed;
+        let len = sock.writing.as_ref().map_or(0, bytes::Bytes::len);
+        let taken = if is_short { 1 + self.chance.cuts.below(len.min(room)) } else { len };
+        let Some(sock) = self.sock(at) else { return Ok(false) };
+        let Some(bytes) = sock.writing.take() else { return Ok(false) };
+        let id = sock.id;
+        if is_error {
+            sock.over = true;
+        } else {
+            sock.down.extend(&bytes[..taken]);
+            sock.tap.rest = bytes.slice(taken..);
+            self.trace.number(taken as u64);
+            self.note(|| format!("conn {at}: {taken} of {len} bytes taken"));
+            self.cores[core].shard.sent(id, bytes, taken, now);
+        }
+        self.end_if_idle(at);
+        self.observe(core)?;
+        Ok(true)
+    }
+
+    /// Bytes, or their end, reach a client.
+    pub fn hear(&mut self, at: usize) -> Kept<bool> {
+        let Some(sock) = self.socks.get(at).and_then(Option::as_ref) else { return Ok(false) };
+        let core = sock.core;
+        if (sock.deaf && !self.healed) || sock.vanished {
+            return Ok(false);
+        }
+        let Some(client) = sock.client else { return Ok(self.pass_by(at)) };
+        if sock.down.is_empty() {
+            return if sock.down_end || sock.broken {
+                self.hang_up(client, at).map(|()| true)
+            } else {
+                Ok(false)
+            };
+        }
+        let len = self.cut(sock.down.len());
+        let Some(sock) = self.sock(at) else { return Ok(false) };
+        let bytes: Vec<u8> = sock.down.drain(..len).collect();
+        self.note(|| format!("conn {at} hears {} bytes", bytes.len()));
+        self.trace.number(at as u64);
+        self.trace.bytes(&bytes);
+        let reply = self.with_client(client, core, |client, sight| client.hear(&bytes, sight))?;
+        if !reply.is_empty() && self.sock(at).is_some_and(|sock| !sock.up_end) {
+            self.say(at, &reply, false);
+        }
+        Ok(true)
+    }
+
+    /// Nobody is at the other end: bytes are dropped, and the place is free once the broker is done too.
+    fn pass_by(&mut self, at: usize) -> bool {
+        let Some(sock) = self.sock(at) else { return false };
+        let had_any = !sock.down.is_empty();
+        sock.down.clear();
+        if sock.gone {
+            self.socks[at] = None;
+            return true;
+        }
+        had_any
+    }
+
+    /// A client has heard the last of a connection.
+    fn hang_up(&mut self, client: usize, at: usize) -> Kept {
+        let Some(sock) = self.sock(at) else { return Ok(()) };
+        let (core, whole, quiet_ms) = (sock.core, !sock.broken && !sock.was_cut, sock.quiet_ms);
+        sock.client = None;
+        sock.up_end = true;
+        self.with_client(client, core, |client, sight| client.ended(whole, quiet_ms, sight))
+    }
+
+    /// A core hands a message to the queue to another.
+    pub fn tell(&mut self, from: usize, to: usize) -> Kept<bool> {
+        if from == to || self.is_stalled(from) || self.cores[to].incoming[from].len() >= self.plan.mesh_cap {
+            return Ok(false);
+        }
+        let shows = self.shows;
+        let own = &mut self.cores[from];
+        let target = ShardId(to as u16);
+        let owed = own.shard.link_len(target).1;
+        let Some(message) = own.shard.next_tell(target) else { return Ok(false) };
+        if shows {
+            println!("{:>6}   core {from} tells core {to}: {}", self.step, name(&message));
+        }
+        let is_state = matches!(message, PeerMessage::State { .. } | PeerMessage::Watched { .. });
+        own.overtaken[to] = if is_state || owed == 0 { 0 } else { own.overtaken[to] + 1 };
+        let (overtaken, most) = (own.overtaken[to], 16 + 4 * self.clients.len());
+        hold(overtaken <= most, "fair", || {
+            format!("{overtaken} messages from core {from} to core {to} went before a state that waits")
+        })?;
+        self.cores[to].incoming[from].push_back(message);
+        self.trace.number((from * 64 + to) as u64);
+        Ok(true)
+    }
+
+    /// A core takes a message out of the queue from another.
+    pub fn be_told(&mut self, to: usize, from: usize) -> Kept<bool> {
+        if self.is_stalled(to) {
+            return Ok(false);
+        }
+        let now = self.now;
+        let own = &mut self.cores[to];
+        let Some(message) = own.incoming[from].pop_front() else { return Ok(false) };
+        if self.shows {
+            println!("{:>6}   core {to} is told by core {from}: {}", self.step, name(&message));
+        }
+        own.shard.told(ShardId(from as u16), message, now);
+        self.trace.number((to * 64 + from) as u64 + 4096);
+        self.observe(to)?;
+        Ok(true)
+    }
+
+    /// What the runtime does besides: the process's words, deadlines, reads to be resumed, ends.
+    pub fn do_chores(&mut self, core: usize) -> Kept<bool> {
+        if self.is_stalled(core) {
+            return Ok(false);
+        }
+        let now = self.now;
+        let mut any = false;
+        if let Some(word) = self.cores[core].words.pop_front() {
+            self.obey(core, word);
+            any = true;
+        }
+        if now.reached(self.cores[core].shard.deadline()) {
+            self.cores[core].shard.woken(now);
+            let again = self.cores[core].shard.deadline();
+            hold(!now.reached(again), "nothing spins", || format!("due again at {again:?} at {now:?}"))?;
+            any = true;
+        }
+        while let Some(id) = self.cores[core].shard.next_read() {
+            if let Some(at) = self.find(core, id) {
+                self.read_more(at);
+            }
+            any = true;
+        }
+        while let Some((id, close)) = self.cores[core].shard.next_close() {
+            any = true;
+            let Some(at) = self.find(core, id) else { continue };
+            self.note(|| format!("core {core} closes conn {at}: {close:?}"));
+            let waits = self.cores[core].shard.debt(id).is_some_and(|debt| debt.answer_bytes > 0);
+            self.came_back(at, |sock| {
+                sock.quiet_ms = sock.quiet_ms.max(now.monotonic_ms - sock.arrived_ms);
+                sock.was_cut |= waits || sock.writing.is_some() || !sock.tap.rest.is_empty();
+            });
+            self.came_back(at, |sock| match close {
+                Close::Write => sock.down_end = true,
+                Close::Both => (sock.over, sock.down_end) = (true, true),
+            });
+            self.end_if_idle(at);
+        }
+        self.observe(core)?;
+        Ok(any)
+    }
+
+    fn obey(&mut self, core: usize, word: Word) {
+        let now = self.now;
+        let own = &mut self.cores[core];
+        match word {
+            Word::Reload(table) => {
+                own.shard.reload(table.access.clone(), now);
+                own.table = table;
+            }
+            Word::Drain => {
+                own.shard.drain(now);
+                own.draining = true;
+            }
+        }
+    }
+}
+
+/// Bytes, short enough to be read.
+fn show(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(260)]);
+    format!("{:?} ({} bytes)", text, bytes.len())
+}
+
+fn name(message: &PeerMessage) -> String {
+    match message {
+        PeerMessage::Ask { question, .. } => format!("ask {}", question.key()),
+        PeerMessage::Answer { .. } => "answer".to_owned(),
+        PeerMessage::List { .. } => "list".to_owned(),
+        PeerMessage::Listed { .. } => "listed".to_owned(),
+        PeerMessage::Count { .. } => "count".to_owned(),
+        PeerMessage::Counted { .. } => "counted".to_owned(),
+        PeerMessage::Watch { pattern, .. } => format!("watch {pattern}"),
+        PeerMessage::Watched { .. } => "watched".to_owned(),
+        PeerMessage::Unwatch { pattern } => format!("unwatch {pattern}"),
+        PeerMessage::State { key, record } => format!("{key} is at {}", record.rev().0),
+    }
+}

@@ -1,0 +1,156 @@
+//! What the broker hands to the kernel, read at the moment it does.
+//!
+//! Always true: here, and not where a client hears it, it shows whether bytes were the newest when they were
+//! chosen, whether a quiet key had to wait, and whether a pong stood behind states.
+//!
+//! Read first: `view.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use lux::key::Key;
+use lux::shard::Shard;
+
+use crate::breach::{Kept, breach, hold};
+use crate::client::Client;
+use crate::speech::record::{self, Record, Said};
+use crate::speech::{events, socket};
+use crate::table::Table;
+use crate::truth::{Truth, show};
+
+/// One connection, at the broker's end.
+#[derive(Default)]
+pub struct Tap {
+    /// What the kernel did not take of the last send.
+    pub rest: Bytes,
+    /// A ping arrived: the next thing that is chosen begins with its pong.
+    pub owes_pong: bool,
+    /// Pings that were handed out.
+    pub pings: usize,
+    /// For each key that waits: which others went out since it began to.
+    waiting: BTreeMap<usize, BTreeSet<usize>>,
+    /// The revision that went out last, by key.
+    offered: BTreeMap<usize, u64>,
+}
+
+impl Tap {
+    /// Bytes were chosen for this connection. `client` is whoever is at the other end, if anybody is.
+    pub fn offered(
+        &mut self,
+        bytes: &Bytes,
+        shard: &Shard,
+        client: Option<&Client>,
+        table: &Table,
+        truth: &Truth,
+    ) -> Kept {
+        if !self.rest.is_empty() {
+            let rest = std::mem::take(&mut self.rest);
+            return hold(bytes.starts_with(&rest), "a short write goes on where it ended", || {
+                format!("{} bytes were left, and {} others came", rest.len(), bytes.len())
+            });
+        }
+        let Some(records) = self.read(bytes)? else { return Ok(()) };
+        for record in &records {
+            self.check_record(record, shard, client, table)?;
+        }
+        self.check_turns(&records, shard, client, truth)
+    }
+
+    /// The records in what was chosen; nothing where it is an answer to a request.
+    fn read(&mut self, bytes: &[u8]) -> Kept<Option<Vec<Record>>> {
+        let mut texts = Vec::new();
+        let mut at = 0;
+        match bytes.first() {
+            Some(0x81 | 0x88..=0x8a) => {
+                let must_pong = std::mem::take(&mut self.owes_pong);
+                let is_state = bytes[0] == 0x81
+                    && bytes.windows(8).take(12).any(|eight| eight.starts_with(b"{\"key\":"));
+                hold(!must_pong || !is_state, "control first", || "a state went before a pong".to_owned())?;
+                while let Some((frame, used)) = read_frame(&bytes[at..])? {
+                    at += used;
+                    match frame {
+                        socket::Frame::Text(text) => texts.push(text),
+                        socket::Frame::Ping(_) => self.pings += 1,
+                        socket::Frame::Pong(_) | socket::Frame::Close(_) => {}
+                    }
+                }
+            }
+            Some(b'd' | b'i' | b'e' | b':') => {
+                while let Some((event, used)) = read_event(&bytes[at..])? {
+                    at += used;
+                    texts.extend(event.data);
+                }
+            }
+            Some(_) | None => return Ok(None),
+        }
+        hold(at == bytes.len(), "frames are whole", || format!("{} of {} bytes", at, bytes.len()))?;
+        let mut records = Vec::new();
+        for text in texts {
+            match record::read(&text) {
+                Ok(Said::Record(record)) => records.push(record),
+                Ok(Said::Synced(..) | Said::Error(_)) => {}
+                Err(error) => return breach("what the broker says can be understood", error),
+            }
+        }
+        Ok(Some(records))
+    }
+
+    fn check_record(&self, record: &Record, shard: &Shard, client: Option<&Client>, table: &Table) -> Kept {
+        let Ok(key) = Key::parse(record.key.as_bytes()) else {
+            return breach("no invented value", show(record));
+        };
+        let newest = shard.newest_rev(&key).0;
+        hold(record.rev == newest, "fresh at send", || {
+            format!("{} was handed out while its core knew {newest}", show(record))
+        })?;
+        let Some(client) = client else { return Ok(()) };
+        // Rights are taken away with the table; time ends them when the core looks.
+        let holder = client.holder;
+        hold(table.may_read(holder, &record.key), "who may do what", || {
+            format!("{} went to holder {holder}, who may not read it", show(record))
+        })
+    }
+
+    /// A key that waits lets each other key go before it once.
+    fn check_turns(
+        &mut self,
+        records: &[Record],
+        shard: &Shard,
+        client: Option<&Client>,
+        truth: &Truth,
+    ) -> Kept {
+        let went: Vec<usize> = records.iter().filter_map(|record| truth.place(&record.key)).collect();
+        for (key, record) in went.iter().zip(records) {
+            self.offered.insert(*key, record.rev);
+            self.waiting.remove(key);
+        }
+        let Some(client) = client.filter(|client| client.view.synced && client.view.pending.is_empty())
+        else {
+            self.waiting.clear();
+            return Ok(());
+        };
+        for key in 0..truth.keys.len() {
+            let name = truth.name(key);
+            let Some(offered) = self.offered.get(&key).filter(|_| client.watches(name)) else { continue };
+            let Ok(parsed) = Key::parse(name.as_bytes()) else { continue };
+            if went.contains(&key) || shard.newest_rev(&parsed).0 <= *offered {
+                continue;
+            }
+            let before = self.waiting.entry(key).or_default();
+            for other in &went {
+                hold(before.insert(*other), "fair", || {
+                    format!("{} went twice while {name} waited", truth.name(*other))
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_frame(bytes: &[u8]) -> Kept<Option<(socket::Frame, usize)>> {
+    socket::read(bytes).or_else(|error| breach("frames are whole", error))
+}
+
+fn read_event(bytes: &[u8]) -> Kept<Option<(events::Event, usize)>> {
+    events::read(bytes).or_else(|error| breach("frames are whole", error))
+}

@@ -15,6 +15,8 @@ pub struct Load {
     began: Nanos,
     times_began: Times,
     busy: Nanos,
+    /// When events were last there, if nothing was waited for since.
+    busy_since: Option<Nanos>,
     /// How long one batch of events took: an event may have waited so long for its turn.
     batches: Latencies,
 }
@@ -37,13 +39,26 @@ pub struct LoadSummary {
 impl Load {
     /// Begins to count.
     pub fn begin(clock: Clock) -> Load {
-        Load { began: clock.now(), times_began: own_times(), busy: 0, batches: Latencies::new() }
+        Load {
+            began: clock.now(),
+            times_began: own_times(),
+            busy: 0,
+            busy_since: None,
+            batches: Latencies::new(),
+        }
     }
 
-    /// Counts a batch of events.
-    pub fn batch(&mut self, nanos: Nanos) {
-        self.busy += nanos;
-        self.batches.record(nanos);
+    /// Counts a batch of events; what follows it, such as sending the next requests, is work too.
+    pub fn batch(&mut self, began: Nanos, ended: Nanos) {
+        self.batches.record(ended - began);
+        self.busy_since = Some(began);
+    }
+
+    /// The work is done, and the next events are waited for.
+    pub fn wait_begins(&mut self, now: Nanos) {
+        if let Some(since) = self.busy_since.take() {
+            self.busy += now - since;
+        }
     }
 
     /// What it amounts to.

@@ -238,7 +238,9 @@ impl Fleet {
     /// # Errors
     /// epoll failed.
     pub fn turn(&mut self, due: Nanos, saw: &mut impl FnMut(Seen<'_>)) -> Result<(), Failure> {
-        let wait = due.saturating_sub(self.clock.now()).min(SECOND);
+        let now = self.clock.now();
+        self.load.wait_begins(now);
+        let wait = due.saturating_sub(now).min(SECOND);
         let timeout = if self.spins { 0 } else { wait.saturating_sub(SPIN) };
         match self.poll.poll(&mut self.events, Some(Duration::from_nanos(timeout))) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
@@ -253,7 +255,7 @@ impl Fleet {
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
         events.iter().for_each(|event| self.happened(event, saw));
         self.events = events;
-        self.load.batch(self.clock.now() - began);
+        self.load.batch(began, self.clock.now());
         Ok(())
     }
 

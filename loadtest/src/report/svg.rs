@@ -11,10 +11,10 @@ use crate::latency::Summary;
 use crate::report::table::time;
 
 const WIDTH: f64 = 860.0;
-const HEIGHT: f64 = 420.0;
+const HEIGHT: f64 = 460.0;
 const LEFT: f64 = 78.0;
 const RIGHT: f64 = 24.0;
-const TOP: f64 = 56.0;
+const TOP: f64 = 100.0;
 const BOTTOM: f64 = 52.0;
 /// Colours that are told apart by most eyes, on white and on near-black.
 const COLOURS: [&str; 8] =
@@ -120,7 +120,7 @@ fn draw(out: &mut String, scale: &Scale, curve: &Curve<'_>, colour: &str, at: us
         let _ = write!(path, "{pen}{:.1} {:.1}", scale.x(nines(*percentile)), scale.y(*micros));
     }
     let _ = writeln!(out, "<path class=\"c\" stroke=\"{colour}\" d=\"{path}\"/>");
-    let (x, y) = (LEFT + 14.0 + (at % 2) as f64 * 380.0, TOP - 6.0 + (at / 2) as f64 * 17.0);
+    let (x, y) = (LEFT + 14.0 + (at % 2) as f64 * 380.0, 46.0 + (at / 2) as f64 * 15.0);
     let _ = writeln!(
         out,
         "<path class=\"c\" stroke=\"{colour}\" d=\"M{x:.1} {y:.1}h18\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text>",

@@ -35,7 +35,7 @@ impl Dice {
     }
 
     /// A number from `low` to `high`, both included.
-    pub fn from_to(&mut self, low: usize, high: usize) -> usize {
+    pub fn between(&mut self, low: usize, high: usize) -> usize {
         low + self.below(high - low + 1)
     }
 
@@ -52,7 +52,7 @@ impl Dice {
     /// Small numbers often, large ones seldom: 1 up to `high`, each power of two as likely as the next.
     pub fn skewed(&mut self, high: usize) -> usize {
         let bits = usize::BITS - high.leading_zeros();
-        let cap = 1usize << self.from_to(0, bits as usize);
+        let cap = 1usize << self.between(0, bits as usize);
         1 + self.below(cap.min(high))
     }
 }

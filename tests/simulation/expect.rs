@@ -145,7 +145,7 @@ impl Expect {
         let may_read = sight.table.may_read(self.holder, sight.truth.name(key));
         let lasts = sight.table.is_lasting(self.holder);
         let is_hidden = is_patch && !(may_read && lasts);
-        let is_shown = !minimal && !(is_patch && !may_read && lasts);
+        let is_shown = !(minimal || is_patch && !may_read && lasts);
         let rev = match answer.status {
             412 => return self.judge_conflict(key, condition, answer, sight),
             204 if minimal || is_hidden => answer.etag().map(|tag| tag.1),

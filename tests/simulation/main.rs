@@ -7,6 +7,7 @@
 
 mod breach;
 mod client;
+mod cores;
 mod dice;
 mod expect;
 mod mishaps;

@@ -163,7 +163,7 @@ impl Plan {
         let dice = &mut Dice::new(seed, "world");
         let cores = *dice.pick(&[1, 1, 2, 2, 2, 3, 4, 8]);
         let key_count = *dice.pick(&[1, 1, 1, 2, 3, 4, 8, 16]);
-        let peer_count = dice.from_to(2, 10);
+        let peer_count = dice.between(2, 10);
         let mesh_cap = *dice.pick(&[1, 1, 2, 3, 8, 1024]);
         let pipe_cap = *dice.pick(&[64, 256, 2_048, 20_000, 1 << 20]);
         let cut = *dice.pick(&[1, 7, 64, 1_000, 100_000]);
@@ -231,7 +231,7 @@ fn draw_faults(dice: &mut Dice, without: &BTreeSet<Fault>) -> BTreeSet<Fault> {
 
 fn draw_limits(faults: &BTreeSet<Fault>, dice: &mut Dice) -> Limits {
     let mut limits = Limits::default();
-    let (tombstones, keys, memory) = (dice.below(4), dice.from_to(1, 4), dice.from_to(1, 64));
+    let (tombstones, keys, memory) = (dice.below(4), dice.between(1, 4), dice.between(1, 64));
     if faults.contains(&Fault::Tombstones) {
         limits.tombstones_max = tombstones;
     }

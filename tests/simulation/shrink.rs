@@ -28,7 +28,7 @@ pub struct Failure {
 }
 
 /// Runs one seed; its trace, or how it failed.
-pub fn try_seed(seed: u64, less: &Less, shows: bool) -> Result<u64, Failure> {
+pub fn try_seed(seed: u64, less: &Less, shows: bool) -> Result<u64, Box<Failure>> {
     let plan = Plan::draw(seed, less);
     let mut world = None;
     let outcome: std::thread::Result<Kept<u64>> = catch_unwind(AssertUnwindSafe(|| {
@@ -42,7 +42,7 @@ pub fn try_seed(seed: u64, less: &Less, shows: bool) -> Result<u64, Failure> {
         Ok(Err(breach)) => breach,
         Err(_) => Breach { promise: "nothing panics", what: sweep::last_panic() },
     };
-    Err(Failure { seed, less: less.clone(), step, breach })
+    Err(Box::new(Failure { seed, less: less.clone(), step, breach }))
 }
 
 impl Failure {
@@ -127,7 +127,7 @@ impl Failure {
             return self;
         }
         match try_seed(self.seed, &less, false) {
-            Err(smaller) if smaller.breach.promise == self.breach.promise => smaller,
+            Err(smaller) if smaller.breach.promise == self.breach.promise => *smaller,
             Err(_) | Ok(_) => self,
         }
     }

@@ -85,7 +85,7 @@ pub fn sweep(from: u64, count: u64, options: &Options) -> bool {
                         }
                         steps_done.fetch_add(1, Ordering::Relaxed);
                         if let Err(failure) = run_one(seed, &options.less) {
-                            failures.lock().expect("no thread panics while it holds this").push(failure);
+                            failures.lock().expect("no thread panics while it holds this").push(*failure);
                             is_over.fetch_or(options.stops_at_first, Ordering::Relaxed);
                         }
                     }
@@ -103,14 +103,14 @@ pub fn sweep(from: u64, count: u64, options: &Options) -> bool {
     report(failures, steps_done.into_inner(), begin, options)
 }
 
-fn run_one(seed: u64, less: &Less) -> Result<(), Failure> {
+fn run_one(seed: u64, less: &Less) -> Result<(), Box<Failure>> {
     let trace = try_seed(seed, less, false)?;
     if seed.is_multiple_of(TWICE) {
         let again = try_seed(seed, less, false)?;
         if again != trace {
             let what = format!("{trace:016x}, then {again:016x}");
             let breach = Breach { promise: "same seed, same trace", what };
-            return Err(Failure { seed, less: less.clone(), step: 0, breach });
+            return Err(Box::new(Failure { seed, less: less.clone(), step: 0, breach }));
         }
     }
     Ok(())

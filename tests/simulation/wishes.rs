@@ -137,7 +137,7 @@ impl Client {
                 format!("{{ \"by\":[1,{{}}], \"data\" : {data}\r\n}}")
             }
         };
-        let chunk = self.dice.once_in(4).then(|| self.dice.from_to(1, 2_000));
+        let chunk = self.dice.once_in(4).then(|| self.dice.between(1, 2_000));
         let request = request.body(body.into_bytes(), chunk);
         self.ask(Ask::Write { key, number, is_patch, condition, minimal }, request, sight)
     }
@@ -287,7 +287,7 @@ impl Client {
         }
         let mut come = Vec::new();
         if gone.is_empty() || self.dice.once_in(2) {
-            come = (0..self.dice.from_to(1, 2)).map(|_| self.pattern(sight)).collect();
+            come = (0..self.dice.between(1, 2)).map(|_| self.pattern(sight)).collect();
             parts.push(format!("\"subscribe\":[{}]", quote(&come)));
         }
         // What was given up may still be on the way; asked for again at once, it could not be told from what the

@@ -248,7 +248,11 @@ impl Expect {
                     let record = self.record_of(answer, sight)?;
                     hold(record.rev == rev && record.key == sight.truth.name(key), ACKED, describe)?;
                 }
-                hold(rev >= floor && rev <= sight.truth.keys[key].newest, ACKED, describe)?;
+                hold(
+                    rev >= floor && (rev <= sight.truth.keys[key].newest || sight.truth.forgets),
+                    ACKED,
+                    describe,
+                )?;
                 hold(have != Some(rev), "304 where the state is known", describe)
             }
             (304, None) => hold(have.is_some_and(|have| have >= floor), ACKED, describe),

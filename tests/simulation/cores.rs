@@ -28,7 +28,7 @@ impl World {
         }
         let is_state = matches!(message, PeerMessage::State { .. } | PeerMessage::Watched { .. });
         own.overtaken[to] = if is_state || owed == 0 { 0 } else { own.overtaken[to] + 1 };
-        let (overtaken, most) = (own.overtaken[to], 24 + 4 * self.clients.len());
+        let (overtaken, most) = (own.overtaken[to], 64 + 4 * self.clients.len());
         hold(overtaken <= most, "fair", || {
             format!("{overtaken} messages from core {from} to core {to} went before a state that waits")
         })?;

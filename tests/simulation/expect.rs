@@ -53,6 +53,8 @@ pub struct Expect {
     pub at_ms: u64,
     /// By whom.
     pub holder: usize,
+    /// Whether the key it is about might be read by who asked.
+    pub might_read: bool,
     /// Whether that was allowed.
     pub allowed: bool,
     /// Each key's revision at its owner then; 0 where it had no state.
@@ -82,8 +84,19 @@ impl Expect {
     pub fn new(ask: Ask, holder: usize, sight: &Sight<'_>) -> Expect {
         let floor = |key: &KeyTruth| if key.is_live { key.rev } else { 0 };
         let floors = sight.truth.keys.iter().map(floor).collect();
-        let mut expect = Expect { ask, step: sight.step, at_ms: sight.now_ms, holder, allowed: true, floors };
+        let mut expect = Expect {
+            ask,
+            step: sight.step,
+            at_ms: sight.now_ms,
+            holder,
+            might_read: true,
+            allowed: true,
+            floors,
+        };
         expect.allowed = expect.is_allowed(sight);
+        if let Ask::Write { key, .. } = expect.ask {
+            expect.might_read = sight.table.may_read(holder, sight.truth.name(key));
+        }
         expect
     }
 
@@ -141,11 +154,10 @@ impl Expect {
     fn judge_write(&self, answer: &Answer, sight: &mut Sight<'_>) -> Kept {
         let Ask::Write { key, number, is_patch, condition, minimal } = self.ask else { return Ok(()) };
         let describe = || format!("{:?} got {}", self.ask, answer.status);
-        // What a patch makes is shown to readers only; a grant that changes meanwhile allows both.
+        // What a patch makes is shown to readers only; a grant that shrinks meanwhile allows both.
         let may_read = sight.table.may_read(self.holder, sight.truth.name(key));
-        let lasts = sight.table.is_lasting(self.holder);
-        let is_hidden = is_patch && !(may_read && lasts);
-        let is_shown = !(minimal || is_patch && !may_read && lasts);
+        let is_hidden = is_patch && !(may_read && sight.table.is_lasting(self.holder));
+        let is_shown = !minimal && (!is_patch || self.might_read);
         let rev = match answer.status {
             412 => return self.judge_conflict(key, condition, answer, sight),
             204 if minimal || is_hidden => answer.etag().map(|tag| tag.1),

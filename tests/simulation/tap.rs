@@ -126,7 +126,9 @@ impl Tap {
         }
         let Some(client) = client.filter(|client| client.view.synced && client.view.pending.is_empty())
         else {
+            // What was not watched for a while may have been deleted unsaid.
             self.waiting.clear();
+            self.offered.clear();
             return Ok(());
         };
         for key in 0..truth.keys.len() {

@@ -29,6 +29,9 @@ pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// Bodies up to this size are written behind their head; larger ones are shared.
 const COPY_BYTES_MAX: usize = 4 * 1024;
 
+/// What the head of an answer usually takes, so that its buffer is made once.
+const HEAD_BYTES_USUAL: usize = 320;
+
 const JSON: &str = "application/json";
 
 /// Writes an answer into the peer's outbox.
@@ -165,6 +168,9 @@ impl Answer {
     }
 
     fn write(self, outbox: &mut Outbox, format: &Format, letterhead: &Letterhead<'_>) {
+        let body_bytes = self.body.as_ref().map_or(0, |(_, body)| body.len());
+        let copied_bytes = if body_bytes <= COPY_BYTES_MAX { body_bytes } else { 0 };
+        outbox.tail().reserve(HEAD_BYTES_USUAL + copied_bytes);
         let mut out = ResponseWriter::begin(outbox.tail(), self.status);
         write_date(&mut out, letterhead);
         self.write_fields(&mut out, format, letterhead);

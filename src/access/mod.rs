@@ -118,11 +118,6 @@ impl Access {
         self.holder(id).grant.may_write(key)
     }
 
-    /// Whether the holder may see every key there is.
-    pub fn reads_all(&self, id: HolderId) -> bool {
-        self.may_read(id, &Pattern::ALL)
-    }
-
     /// What the operator calls this key; fit for a log.
     pub fn name(&self, id: HolderId) -> &str {
         &self.holder(id).name
@@ -206,7 +201,7 @@ mod tests {
         let first = access.identify(Some(FIRST), NOW).unwrap();
         let second = access.identify(Some(SECOND), NOW).unwrap();
         assert_eq!((access.name(first), access.name(second)), ("first", "second"));
-        assert!(access.reads_all(first) && !access.reads_all(second));
+        assert!(access.may_read(first, &Pattern::ALL) && !access.may_read(second, &Pattern::ALL));
         assert!(access.may_write(second, &key("device-1")) && !access.may_write(first, &key("device-1")));
         for wrong in [None, Some(""), Some("lux_first-first-firsT"), Some(&*"k".repeat(200)), Some("short")] {
             assert_eq!(access.identify(wrong, NOW), Err(WireError::Unauthorized), "{wrong:?}");
@@ -243,7 +238,7 @@ mod tests {
         assert_eq!(old.carry_over(&new, a), None);
         let b = old.carry_over(&new, b).unwrap();
         assert_eq!(new.name(b), "renamed");
-        assert!(!new.reads_all(b));
+        assert!(!new.may_read(b, &Pattern::ALL));
     }
 
     #[test]
@@ -251,7 +246,7 @@ mod tests {
         let open = Access::open();
         let everybody = open.identify(None, NOW).unwrap();
         assert_eq!(open.identify(Some("x"), NOW), Ok(everybody));
-        assert!(open.reads_all(everybody) && open.may_write(everybody, &key("anything")));
+        assert!(open.may_read(everybody, &Pattern::ALL) && open.may_write(everybody, &key("anything")));
         assert!(open.carry_over(&Access::open(), everybody).is_some());
         assert_eq!(open.carry_over(&Access::new(Vec::new()), everybody), None);
         assert_eq!(Access::new(Vec::new()).identify(None, NOW), Err(WireError::Unauthorized));

@@ -206,8 +206,6 @@ pub enum Reply {
         content_type: &'static str,
         /// The body.
         bytes: Bytes,
-        /// May be kept by caches for a while.
-        immutable: bool,
     },
     /// A line of plain text with this status.
     Text(u16, Bytes),

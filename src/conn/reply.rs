@@ -43,10 +43,9 @@ pub fn write(outbox: &mut Outbox, reply: &Reply, format: &Format, letterhead: &L
             answer.write(outbox, format, letterhead);
         }
         Reply::Page(json) => json_answer(200, json.clone()).write(outbox, format, letterhead),
-        Reply::File { content_type, bytes, immutable } => {
-            let cache = if *immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
+        Reply::File { content_type, bytes } => {
             let body = Some((*content_type, bytes.clone()));
-            let answer = Answer { body, cache, is_page: true, ..Answer::new(200) };
+            let answer = Answer { body, cache: "no-cache", is_page: true, ..Answer::new(200) };
             answer.write(outbox, format, letterhead);
         }
         Reply::Text(status, bytes) => {

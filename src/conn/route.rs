@@ -156,11 +156,7 @@ fn page(head: &Head<'_>, house: &House, now: Now) -> Result<Call, WireError> {
         }
         path => {
             let asset = console::find(path).ok_or(WireError::NotFound)?;
-            Reply::File {
-                content_type: asset.content_type,
-                bytes: Bytes::from_static(asset.bytes),
-                immutable: false,
-            }
+            Reply::File { content_type: asset.content_type, bytes: Bytes::from_static(asset.bytes) }
         }
     };
     only_get(head, ALLOW_PAGE)?;

@@ -34,6 +34,8 @@ pub struct Census {
     pub keys_live: usize,
     /// Deletions that are remembered.
     pub tombstones: usize,
+    /// Lines in the queue of deletions to be forgotten, outdated ones included.
+    pub deletion_lines: usize,
     /// Patterns that other cores watch here.
     pub link_watches: usize,
     /// Questions, answers and words about watching that wait for other cores.
@@ -55,6 +57,8 @@ pub struct Debt {
     pub answer_bytes: usize,
     /// Bytes of a viewer that wait until what it said before is done.
     pub held_bytes: usize,
+    /// A command of it waits.
+    pub has_command: bool,
     /// Patterns it watches.
     pub watches: usize,
     /// It waits for other cores before it watches.
@@ -68,6 +72,7 @@ impl Shard {
             groups: self.groups.len(),
             keys_live: self.store.keys_live(),
             tombstones: self.store.tombstones(),
+            deletion_lines: self.store.deletion_lines(),
             link_watches: self.links.iter().map(|link| link.watches.len()).sum(),
             link_owed: self.links.iter().map(|link| link.owed.len()).sum(),
             link_messages: self.links.iter().map(|link| link.len() - link.owed.len()).sum(),
@@ -123,6 +128,7 @@ fn debt(conn: &Conn) -> Debt {
         owed: conn.outbox.owed.len(),
         answer_bytes: conn.outbox.answer_bytes(),
         held_bytes: held_bytes(conn),
+        has_command: matches!(&conn.speech, Speech::Stream(stream) if stream.has_command_waiting()),
         watches: conn.watches.len() + joining,
         is_joining: conn.joining.is_some(),
     }

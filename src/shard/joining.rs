@@ -29,8 +29,8 @@ impl Shard {
             let is_watched = self.watch_at(id, place).is_some();
             if !is_watched {
                 self.hold(place, ticket);
-                joining.remaining += self.ask_others_to_tell(ticket, &pattern);
             }
+            joining.remaining += self.ask_others_to_tell(ticket, &pattern);
             joining.places.push((pattern, place));
         }
         let is_complete = joining.remaining == 0;

@@ -16,6 +16,7 @@ use crate::key::Pattern;
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::shard::Shard;
 use crate::wire::WireError;
+use crate::wire::frame;
 use crate::wire::message::{self, Command};
 
 /// The viewer is to come back: the broker restarts, or cannot tell it all that it missed.
@@ -186,12 +187,13 @@ impl Shard {
         self.owe_synced(id, &message::synced(&self.house.epoch, None));
     }
 
-    /// Later patterns are watched: their snapshot is owed, under their own names.
+    /// Later patterns are watched: their snapshot is owed, under their own names. A word goes before it, and behind
+    /// what is on its way: of patterns that were given up just before, a state may be, and its deletion never.
     pub(super) fn subscription_joined(&mut self, id: ConnId, places: Vec<(Pattern, Place)>) {
-        let mut patterns = Vec::with_capacity(places.len());
-        for (pattern, place) in places {
+        let (patterns, places): (Vec<Pattern>, Vec<Place>) = places.into_iter().unzip();
+        self.say(id, &frame::text(&message::syncing(&self.house.epoch, &patterns)));
+        for place in places {
             self.owe_snapshot(id, place);
-            patterns.push(pattern);
         }
         self.owe_synced(id, &message::synced(&self.house.epoch, Some(&patterns)));
     }

@@ -1,4 +1,4 @@
-//! What a viewer may say on its socket, and what ends a snapshot.
+//! What a viewer may say on its socket, and what begins and ends a snapshot.
 //!
 //! Always true: a command is whole or refused; none of its patterns counts before all are read.
 //!
@@ -42,9 +42,18 @@ pub fn parse(text: &str, patterns_max: usize) -> Result<Command, WireError> {
     })
 }
 
+/// The message that begins the snapshot of patterns subscribed just now: whatever was said before it is not of it.
+pub fn syncing(epoch: &Epoch, keys: &[Pattern]) -> Vec<u8> {
+    with_keys("syncing", epoch, Some(keys))
+}
+
 /// The message that ends a snapshot: of the whole stream, or of the patterns subscribed just now.
 pub fn synced(epoch: &Epoch, keys: Option<&[Pattern]>) -> Vec<u8> {
-    let mut out = format!(r#"{{"synced":true,"epoch":"{}""#, epoch.as_str());
+    with_keys("synced", epoch, keys)
+}
+
+fn with_keys(word: &str, epoch: &Epoch, keys: Option<&[Pattern]>) -> Vec<u8> {
+    let mut out = format!(r#"{{"{word}":true,"epoch":"{}""#, epoch.as_str());
     for (at, pattern) in keys.unwrap_or_default().iter().enumerate() {
         out.push_str(if at == 0 { r#","keys":[""# } else { r#"",""# });
         // The alphabet of a pattern needs no escaping.
@@ -156,6 +165,10 @@ mod tests {
         assert_eq!(
             text(Some(&patterns_of(&["a", "device-*"]))),
             r#"{"synced":true,"epoch":"000000000000","keys":["a","device-*"]}"#
+        );
+        assert_eq!(
+            String::from_utf8(syncing(&epoch, &patterns_of(&["a", "device-*"]))).unwrap(),
+            r#"{"syncing":true,"epoch":"000000000000","keys":["a","device-*"]}"#
         );
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! Read first: `world.rs`, `moves.rs`.
 
+use crate::age::grow_old;
 use crate::breach::{Kept, breach, hold};
 use crate::client::Mode;
 use crate::expect::{Ask, Condition};
@@ -55,7 +56,7 @@ fn heal(world: &mut World) -> Kept {
 }
 
 /// Everything that can move moves, until nothing does. No time passes.
-fn settle(world: &mut World) -> Kept {
+pub fn settle(world: &mut World) -> Kept {
     for _ in 0..ROUNDS_MAX {
         world.step += 1;
         let mut any = false;
@@ -98,7 +99,7 @@ fn check_answered(world: &World) -> Kept {
 }
 
 /// Every open stream shows what is true.
-fn check_viewers(world: &World) -> Kept {
+pub fn check_viewers(world: &World) -> Kept {
     for client in &world.clients {
         let is_open =
             client.line.as_ref().is_some_and(|line| matches!(line.mode, Mode::Socket | Mode::Events));
@@ -190,42 +191,6 @@ fn read_everywhere(world: &mut World) -> Kept {
     check_answered(world)
 }
 
-/// Time passes in peace: who answers pings stays, who polls is answered.
-fn grow_old(world: &mut World) -> Kept {
-    let open: Vec<usize> = (0..world.clients.len())
-        .filter(|at| {
-            let client = &world.clients[*at];
-            client.role != Role::Vandal
-                && client.line.as_ref().is_some_and(|line| matches!(line.mode, Mode::Socket | Mode::Events))
-        })
-        .collect();
-    // Polls behind each other wait one after the other.
-    for _ in 0..9 + world.plan.depth * 6 {
-        world.advance(10_000);
-        settle(world)?;
-    }
-    for at in open {
-        let client = &world.clients[at];
-        let may = client.view.patterns.iter().all(|pattern| world.table.may_read(client.holder, pattern));
-        let (lasts, has_ended) =
-            (world.table.is_lasting(client.holder), world.table.has_ended(client.holder, world.now.wall_ms));
-        let is_open =
-            client.line.as_ref().is_some_and(|line| matches!(line.mode, Mode::Socket | Mode::Events));
-        let fits = if is_open { may && !has_ended } else { !(may && lasts) };
-        hold(fits, "viewers stay while they may", || {
-            format!(
-                "client {at} of {:?}: open {is_open}, granted {may}, ended {has_ended}",
-                client.view.patterns
-            )
-        })?;
-    }
-    for client in world.clients.iter().filter(|client| client.role != Role::Vandal) {
-        let outstanding = client.line.as_ref().map_or(0, |line| line.expects.len());
-        hold(outstanding == 0, "polls end", || format!("{outstanding} questions are left"))?;
-    }
-    check_viewers(world)
-}
-
 /// The broker stops in order: everybody is told, and nobody is left when the time for it is over.
 fn drain(world: &mut World) -> Kept {
     for client in 0..world.clients.len() {
@@ -271,7 +236,7 @@ fn check_nothing_left(world: &World) -> Kept {
     for (at, core) in world.cores.iter().enumerate() {
         let census = core.shard.census();
         let mut zero = census.clone();
-        (zero.keys_live, zero.tombstones, zero.entries_owned) = (0, 0, 0);
+        (zero.keys_live, zero.tombstones, zero.deletion_lines, zero.entries_owned) = (0, 0, 0, 0);
         hold(
             zero == lux::shard::census::Census::default(),
             "everything zero when everyone has left",

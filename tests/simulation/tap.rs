@@ -18,6 +18,16 @@ use crate::speech::{events, socket};
 use crate::table::Table;
 use crate::truth::{Truth, show};
 
+/// Who is at the other end of a connection.
+pub struct Peer<'w> {
+    /// The client, if anybody is.
+    pub client: Option<&'w Client>,
+    /// The table that its core goes by.
+    pub table: &'w Table,
+    /// All that it said has been heard and done.
+    pub is_caught_up: bool,
+}
+
 /// One connection, at the broker's end.
 #[derive(Default)]
 pub struct Tap {
@@ -34,15 +44,8 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Bytes were chosen for this connection. `client` is whoever is at the other end, if anybody is.
-    pub fn offered(
-        &mut self,
-        bytes: &Bytes,
-        shard: &Shard,
-        client: Option<&Client>,
-        table: &Table,
-        truth: &Truth,
-    ) -> Kept {
+    /// Bytes were chosen for this connection.
+    pub fn offered(&mut self, bytes: &Bytes, shard: &Shard, peer: &Peer<'_>, truth: &Truth) -> Kept {
         if !self.rest.is_empty() {
             let rest = std::mem::take(&mut self.rest);
             return hold(bytes.starts_with(&rest), "a short write goes on where it ended", || {
@@ -51,9 +54,9 @@ impl Tap {
         }
         let Some(records) = self.read(bytes)? else { return Ok(()) };
         for record in &records {
-            self.check_record(record, shard, client, table)?;
+            self.check_record(record, shard, peer)?;
         }
-        self.check_turns(&records, shard, client, truth)
+        self.check_turns(&records, shard, peer.client, truth)
     }
 
     /// The records in what was chosen; nothing where it is an answer to a request.
@@ -88,14 +91,14 @@ impl Tap {
         for text in texts {
             match record::read(&text) {
                 Ok(Said::Record(record)) => records.push(record),
-                Ok(Said::Synced(..) | Said::Error(_)) => {}
+                Ok(Said::Syncing(_) | Said::Synced(..) | Said::Error(_)) => {}
                 Err(error) => return breach("what the broker says can be understood", error),
             }
         }
         Ok(Some(records))
     }
 
-    fn check_record(&self, record: &Record, shard: &Shard, client: Option<&Client>, table: &Table) -> Kept {
+    fn check_record(&self, record: &Record, shard: &Shard, peer: &Peer<'_>) -> Kept {
         let Ok(key) = Key::parse(record.key.as_bytes()) else {
             return breach("no invented value", show(record));
         };
@@ -103,10 +106,14 @@ impl Tap {
         hold(record.rev == newest, "fresh at send", || {
             format!("{} was handed out while its core knew {newest}", show(record))
         })?;
-        let Some(client) = client else { return Ok(()) };
+        let Some(client) = peer.client else { return Ok(()) };
+        let is_settled = peer.is_caught_up && client.view.synced && client.view.pending.is_empty();
+        hold(!is_settled || client.watches(&record.key), "nothing for a key not asked for", || {
+            format!("{} was chosen for a viewer of {:?}", show(record), client.view.patterns)
+        })?;
         // Rights are taken away with the table; time ends them when the core looks.
         let holder = client.holder;
-        hold(table.may_read(holder, &record.key), "who may do what", || {
+        hold(peer.table.may_read(holder, &record.key), "who may do what", || {
             format!("{} went to holder {holder}, who may not read it", show(record))
         })
     }

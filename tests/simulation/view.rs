@@ -19,8 +19,10 @@ pub struct Asked {
     pub patterns: Vec<String>,
     /// Each key's revision at its owner then, 0 where it had no state.
     pub floors: Vec<u64>,
-    /// Those of them that were not watched before: only they are asked of other cores again.
+    /// Those of them that were not watched before.
     pub fresh: Vec<String>,
+    /// Its snapshot has begun: what came before it is not of it.
+    has_begun: bool,
     /// What was seen since.
     seen: BTreeSet<usize>,
 }
@@ -30,7 +32,18 @@ impl Asked {
     pub fn new(patterns: Vec<String>, truth: &Truth) -> Asked {
         let floor = |key: &crate::truth::KeyTruth| if key.is_live { key.rev } else { 0 };
         let floors = truth.keys.iter().map(floor).collect();
-        Asked { fresh: patterns.clone(), patterns, floors, seen: BTreeSet::new() }
+        Asked { fresh: patterns.clone(), patterns, floors, has_begun: false, seen: BTreeSet::new() }
+    }
+
+    /// The patterns, each once.
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for pattern in &self.patterns {
+            if !names.contains(pattern) {
+                names.push(pattern.clone());
+            }
+        }
+        names
     }
 }
 
@@ -68,7 +81,7 @@ impl View {
         self.patterns = patterns.clone();
         self.ended.clear();
         (self.single, self.resumed, self.synced) = (single, resumed, false);
-        self.pending = VecDeque::from([Asked::new(patterns, truth)]);
+        self.pending = VecDeque::from([Asked { has_begun: true, ..Asked::new(patterns, truth) }]);
     }
 
     /// The viewer asks for more.
@@ -112,7 +125,7 @@ impl View {
             true => self.held.insert(key, record.rev),
             false => self.held.remove(&key),
         };
-        for asked in &mut self.pending {
+        for asked in self.pending.iter_mut().filter(|asked| asked.has_begun) {
             asked.seen.insert(key);
         }
         Ok(())
@@ -124,6 +137,17 @@ impl View {
         hold(fits, "no invented value", || show(record))
     }
 
+    /// The snapshot of what was subscribed begins.
+    pub fn syncing(&mut self, keys: &[String]) -> Kept {
+        let Some(asked) = self.pending.front_mut().filter(|asked| !asked.has_begun) else {
+            return breach("complete start", format!("a snapshot of {keys:?} that nobody asked for"));
+        };
+        asked.has_begun = true;
+        hold(asked.names() == keys, "complete start", || {
+            format!("{:?} asked for, {keys:?} begun", asked.patterns)
+        })
+    }
+
     /// A snapshot is over.
     pub fn synced(&mut self, keys: Option<&[String]>, truth: &Truth) -> Kept {
         const PROMISE: &str = "complete start";
@@ -133,13 +157,10 @@ impl View {
         match (self.synced, keys) {
             (false, None) => self.synced = true,
             (true, Some(keys)) => {
-                let mut expected: Vec<String> = Vec::new();
-                for pattern in &asked.patterns {
-                    if !expected.contains(pattern) {
-                        expected.push(pattern.clone());
-                    }
-                }
-                hold(expected == keys, PROMISE, || format!("{expected:?} asked for, {keys:?} synced"))?;
+                let expected = asked.names();
+                hold(asked.has_begun && expected == keys, PROMISE, || {
+                    format!("{expected:?} asked for, {keys:?} synced")
+                })?;
                 // Commands are done in their order: what ended before this is not on the way any more.
                 if self.pending.is_empty() {
                     self.ended.clear();
@@ -156,7 +177,7 @@ impl View {
             self.held.retain(|key, _| !names(*key, truth) || asked.seen.contains(key));
         }
         for (key, floor) in asked.floors.iter().enumerate() {
-            if !asked.fresh.iter().any(|pattern| matches(pattern, truth.name(key))) {
+            if !names(key, truth) {
                 continue;
             }
             let life = &truth.keys[key];

@@ -23,9 +23,6 @@ pub enum Wish {
     End,
 }
 
-/// Patterns that viewers like.
-const PATTERNS: [&str; 8] = ["*", "d-*", "d-1*", "job-*", "d-1", "a", "zz-never", "job-1"];
-
 impl Client {
     /// Draws the next thing to say.
     pub fn wish(&mut self, sight: &mut Sight<'_>) -> Wish {
@@ -62,10 +59,10 @@ impl Client {
     }
 
     fn produce(&mut self, sight: &mut Sight<'_>) -> Vec<u8> {
-        if self.outstanding() >= sight.plan.depth {
+        if self.outstanding() >= sight.plan.depth * sight.plan.habits.eagerness {
             return Vec::new();
         }
-        let key = self.dice.below(sight.plan.keys.len());
+        let key = self.favourite(sight);
         let draw = self.dice.below(16);
         if self.dice.once_in(6) {
             return self.get(key, sight);
@@ -161,7 +158,7 @@ impl Client {
         if self.outstanding() >= sight.plan.depth {
             return Vec::new();
         }
-        let key = self.dice.below(sight.plan.keys.len());
+        let key = self.favourite(sight);
         let have = self.known[key];
         if have == 0 || self.dice.once_in(8) {
             return self.get(key, sight);
@@ -191,7 +188,7 @@ impl Client {
             target.push_str(&format!("&after={after}"));
         }
         let request = Request::new("GET", &target, &secret(self.holder));
-        self.ask(Ask::List { prefix, after, limit }, request, sight)
+        self.ask(Ask::List { prefix, after, limit, with_data: data == 1 }, request, sight)
     }
 
     fn open_stream(&mut self, sight: &mut Sight<'_>) -> Vec<u8> {
@@ -243,16 +240,26 @@ impl Client {
         self.ask(Ask::Stream { patterns, single, resumed, is_socket }, request, sight)
     }
 
+    fn favourite(&mut self, sight: &Sight<'_>) -> usize {
+        let all = sight.plan.keys.len();
+        self.dice.below(if sight.plan.habits.favourites == 0 {
+            all
+        } else {
+            sight.plan.habits.favourites.min(all)
+        })
+    }
+
     fn pattern(&mut self, sight: &Sight<'_>) -> String {
         match self.dice.once_in(2) {
-            true => self.dice.pick(&sight.plan.keys).clone(),
-            false => (*self.dice.pick(&PATTERNS)).to_owned(),
+            true => sight.plan.keys[self.favourite(sight)].clone(),
+            false => (*self.dice.pick(&sight.plan.habits.patterns)).to_owned(),
         }
     }
 
     fn command(&mut self, sight: &mut Sight<'_>) -> Vec<u8> {
         let mask = self.dice.throw().to_le_bytes();
         let mask = [mask[0], mask[1], mask[2], mask[3]];
+        let commands = 2 + sight.plan.habits.commands;
         match self.dice.below(24) {
             0 => socket::frame(socket::PING, b"are you there", mask),
             1 => {
@@ -262,7 +269,9 @@ impl Client {
                 }
                 socket::frame(socket::CLOSE, &1000u16.to_be_bytes(), mask)
             }
-            2..=9 if !self.view.single && self.view.synced => self.change_patterns(mask, sight),
+            draw if (2..commands).contains(&draw) && !self.view.single && self.view.synced => {
+                self.change_patterns(mask, sight)
+            }
             _ => Vec::new(),
         }
     }
@@ -289,16 +298,6 @@ impl Client {
         if gone.is_empty() || self.dice.once_in(2) {
             come = (0..self.dice.between(1, 2)).map(|_| self.pattern(sight)).collect();
             parts.push(format!("\"subscribe\":[{}]", quote(&come)));
-        }
-        // What was given up may still be on the way; asked for again at once, it could not be told from what the
-        // new snapshot brings.
-        let overlaps = |one: &String, other: &String| {
-            sight.plan.keys.iter().any(|key| matches(one, key) && matches(other, key))
-        };
-        let is_late =
-            |pattern: &String| gone.iter().chain(&self.view.ended).any(|old| overlaps(old, pattern));
-        if come.iter().any(is_late) {
-            return Vec::new();
         }
         // All or nothing: a command that will be refused takes nothing away either.
         let may = come.iter().all(|pattern| sight.table.may_read(self.holder, pattern));

@@ -1,0 +1,137 @@
+//! How the peers of one world behave, and how fast each part of it is.
+//!
+//! Always true: habits are a function of the seed, from dice of their own. In one world out of four they are
+//! plain: everything as often as everywhere else. In the others one thing is done much more often than the
+//! rest, or hardly ever, since what is rare everywhere is met by nobody.
+//!
+//! Read first: `plan.rs`.
+
+use std::fmt;
+
+use crate::dice::Dice;
+
+/// What can happen next, in the order of [`Habits::pace`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Move {
+    /// A client acts.
+    Act,
+    /// Bytes reach the broker.
+    Arrive,
+    /// A core chooses what to send.
+    Offer,
+    /// The kernel takes it.
+    Land,
+    /// Bytes reach a client.
+    Hear,
+    /// A core speaks to another.
+    Tell,
+    /// A core is spoken to.
+    BeTold,
+    /// What the runtime does besides.
+    Chores,
+    /// Time passes.
+    Time,
+    /// Something goes wrong.
+    Wrong,
+}
+
+const MOVES: [Move; 10] = [
+    Move::Act,
+    Move::Arrive,
+    Move::Offer,
+    Move::Land,
+    Move::Hear,
+    Move::Tell,
+    Move::BeTold,
+    Move::Chores,
+    Move::Time,
+    Move::Wrong,
+];
+
+/// Of 64 moves so many are each.
+const PLAIN_PACE: [usize; 10] = [8, 14, 8, 8, 8, 6, 6, 3, 2, 1];
+
+/// Patterns that viewers like.
+const PATTERNS: [&str; 8] = ["*", "d-*", "d-1*", "job-*", "d-1", "a", "zz-never", "job-1"];
+
+/// The habits of one world.
+#[derive(Clone, Debug)]
+pub struct Habits {
+    /// How often each move is tried.
+    pace: [usize; 10],
+    /// Patterns that viewers choose from.
+    pub patterns: Vec<&'static str>,
+    /// Of so many acts one is to turn away from the connection.
+    pub leaves_once_in: usize,
+    /// Of 24 acts of a socket so many are commands.
+    pub commands: usize,
+    /// Keys that are asked for by name are the first so many; 0: all.
+    pub favourites: usize,
+    /// Everybody who is no viewer goes to this core, viewers to the next one.
+    pub seats: Option<usize>,
+    /// So many times what the seed drew may a producer ask before it has the first answer.
+    pub eagerness: usize,
+    /// So many keys, and not what the seed drew.
+    pub keys: Option<usize>,
+}
+
+impl Habits {
+    /// What everybody does where nobody has habits.
+    pub fn plain() -> Habits {
+        Habits {
+            pace: PLAIN_PACE,
+            patterns: PATTERNS.to_vec(),
+            leaves_once_in: 150,
+            commands: 8,
+            favourites: 0,
+            seats: None,
+            eagerness: 1,
+            keys: None,
+        }
+    }
+
+    /// Draws the habits of a world.
+    pub fn draw(dice: &mut Dice) -> Habits {
+        let mut habits = Habits::plain();
+        if dice.once_in(4) {
+            return habits;
+        }
+        for pace in &mut habits.pace[..9] {
+            *pace = (*pace * *dice.pick(&[1, 4, 4, 4, 4, 16])).max(4) / 4;
+        }
+        let liked = *dice.pick(&[1, 1, 2, 8]);
+        if liked < 8 {
+            habits.patterns = (0..liked).map(|_| *dice.pick(&PATTERNS[..6])).collect();
+        }
+        habits.leaves_once_in = *dice.pick(&[8, 30, 150, 150]);
+        habits.commands = *dice.pick(&[2, 8, 8, 16]);
+        habits.favourites = *dice.pick(&[0, 0, 1, 2]);
+        habits.eagerness = *dice.pick(&[1, 1, 1, 12]);
+        habits.keys = dice.once_in(12).then_some(40);
+        habits.seats = dice.once_in(3).then(|| dice.below(8));
+        habits
+    }
+
+    /// What is tried next.
+    pub fn next_move(&self, dice: &mut Dice) -> Move {
+        let mut at = dice.below(self.pace.iter().sum());
+        for (what, pace) in MOVES.into_iter().zip(self.pace) {
+            if at < pace {
+                return what;
+            }
+            at -= pace;
+        }
+        Move::Wrong
+    }
+}
+
+impl fmt::Display for Habits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Habits { pace, patterns, leaves_once_in, commands, favourites, seats, eagerness, keys: _ } = self;
+        write!(
+            f,
+            "pace {pace:?}, patterns {patterns:?}, leaves 1 in {leaves_once_in}, commands {commands} in 24, \
+             favourites {favourites}, seats {seats:?}, eagerness {eagerness}"
+        )
+    }
+}

@@ -20,6 +20,8 @@ pub struct Census {
     pub viewers: usize,
     /// Patterns that connections watch or are about to.
     pub watches: usize,
+    /// Places among watchers that somebody stands at: connections, and other cores.
+    pub watchers: usize,
     /// Keys and marks that connections are owed, together.
     pub owed: usize,
     /// Bytes of answers that wait, and bytes of peers that wait to be understood.
@@ -70,6 +72,7 @@ impl Shard {
     pub fn census(&self) -> Census {
         let mut census = Census {
             groups: self.groups.len(),
+            watchers: self.groups.watchers(),
             keys_live: self.store.keys_live(),
             tombstones: self.store.tombstones(),
             deletion_lines: self.store.deletion_lines(),
@@ -82,6 +85,7 @@ impl Shard {
             ..Census::default()
         };
         for (_, entry) in self.store.with_prefix("") {
+            census.watchers += entry.watchers.len();
             *(if entry.owned { &mut census.entries_owned } else { &mut census.entries_foreign }) += 1;
         }
         for conn in self.conns.ids().into_iter().filter_map(|id| self.conns.get(id)) {

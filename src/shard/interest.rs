@@ -37,6 +37,16 @@ impl Watchers {
         self.list.iter().map(|(_, watcher)| *watcher)
     }
 
+    /// How many that are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether nobody is.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// Adds somebody; says at which index.
     pub fn add(&mut self, watcher: Watcher) -> u32 {
         self.list.insert(watcher) as u32
@@ -141,6 +151,11 @@ impl Groups {
         }
         let groups = (0..=key.len()).filter_map(|len| self.find(&key[..len]));
         groups.filter(|id| owned || self.get(*id).is_some_and(|group| group.watchers.local > 0)).collect()
+    }
+
+    /// How many watch any of them.
+    pub fn watchers(&self) -> usize {
+        self.groups.iter().map(|(_, group)| group.watchers.len()).sum()
     }
 
     /// How many prefixes are watched.

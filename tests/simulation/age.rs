@@ -9,7 +9,7 @@ use crate::breach::{Kept, hold};
 use crate::client::Mode;
 use crate::expect::Ask;
 use crate::plan::Role;
-use crate::run::{check_viewers, settle};
+use crate::run::{begin_polls, check_viewers, settle};
 use crate::world::World;
 
 /// A turn of waiting, in milliseconds.
@@ -28,6 +28,8 @@ struct Open {
 /// Time passes: who answers pings stays, who polls is answered.
 pub fn grow_old(world: &mut World) -> Kept {
     let open = open_streams(world);
+    begin_polls(world);
+    settle(world)?;
     // Polls behind each other wait one after the other.
     for _ in 0..9 + world.plan.depth * 6 {
         let polls = polls(world);

@@ -31,16 +31,11 @@ impl World {
             message,
             PeerMessage::State { .. } | PeerMessage::Watched { .. } | PeerMessage::Watching { .. }
         );
-        let patience = &mut own.patience[to];
-        if is_turn || owed == 0 {
-            *patience = None;
-        } else {
-            let left = patience.unwrap_or(waiting + 20);
-            hold(left > 0, "fair", || {
-                format!("all that waited went from core {from} to core {to}, and more, before a state")
-            })?;
-            *patience = Some(left - 1);
-        }
+        own.overtaken[to] = if is_turn || owed == 0 { 0 } else { own.overtaken[to] + 1 };
+        let (overtaken, most) = (own.overtaken[to], 128 + 8 * self.clients.len() + waiting);
+        hold(overtaken <= most, "fair", || {
+            format!("{overtaken} messages from core {from} to core {to} went before a state that waits")
+        })?;
         self.cores[to].incoming[from].push_back(message);
         self.trace.number((from * 64 + to) as u64);
         Ok(true)

@@ -9,6 +9,7 @@
 use std::fmt;
 
 use crate::dice::Dice;
+use crate::plan::{Fault, Role};
 
 /// What can happen next, in the order of [`Habits::pace`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +55,18 @@ const PLAIN_PACE: [usize; 10] = [8, 14, 8, 8, 8, 6, 6, 3, 2, 1];
 /// Patterns that viewers like.
 const PATTERNS: [&str; 8] = ["*", "d-*", "d-1*", "job-*", "d-1", "a", "zz-never", "job-1"];
 
+/// Faults that show more together than each alone.
+const FAULTS_TOGETHER: [&[Fault]; 8] = [
+    &[],
+    &[],
+    &[],
+    &[],
+    &[Fault::Wall, Fault::Revoke],
+    &[Fault::Wall, Fault::Tombstones],
+    &[Fault::Deaf],
+    &[Fault::Stall],
+];
+
 /// The habits of one world.
 #[derive(Clone, Debug)]
 pub struct Habits {
@@ -71,8 +84,14 @@ pub struct Habits {
     pub seats: Option<usize>,
     /// So many times what the seed drew may a producer ask before it has the first answer.
     pub eagerness: usize,
+    /// One request in so many is the last of its connection.
+    pub last_once_in: Option<usize>,
     /// So many keys, and not what the seed drew.
     pub keys: Option<usize>,
+    /// Every second peer beyond the first two is this.
+    pub role: Option<Role>,
+    /// Faults beside those that the seed drew.
+    pub faults: &'static [Fault],
 }
 
 impl Habits {
@@ -86,7 +105,10 @@ impl Habits {
             favourites: 0,
             seats: None,
             eagerness: 1,
+            last_once_in: None,
             keys: None,
+            role: None,
+            faults: &[],
         }
     }
 
@@ -96,7 +118,7 @@ impl Habits {
         if dice.once_in(4) {
             return habits;
         }
-        for pace in &mut habits.pace[..9] {
+        for pace in &mut habits.pace {
             *pace = (*pace * *dice.pick(&[1, 4, 4, 4, 4, 16])).max(4) / 4;
         }
         let liked = *dice.pick(&[1, 1, 2, 8]);
@@ -107,7 +129,10 @@ impl Habits {
         habits.commands = *dice.pick(&[2, 8, 8, 16]);
         habits.favourites = *dice.pick(&[0, 0, 1, 2]);
         habits.eagerness = *dice.pick(&[1, 1, 1, 12]);
-        habits.keys = dice.once_in(12).then_some(40);
+        habits.last_once_in = *dice.pick(&[None, None, Some(3), Some(20)]);
+        habits.keys = *dice.pick(&[None, None, None, None, Some(1), Some(2), Some(6), Some(40)]);
+        habits.role = *dice.pick(&[None, None, Some(Role::Socket), Some(Role::Poller), Some(Role::Producer)]);
+        habits.faults = *dice.pick(&FAULTS_TOGETHER);
         habits.seats = dice.once_in(3).then(|| dice.below(8));
         habits
     }
@@ -127,11 +152,12 @@ impl Habits {
 
 impl fmt::Display for Habits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Habits { pace, patterns, leaves_once_in, commands, favourites, seats, eagerness, keys: _ } = self;
+        let Habits { pace, patterns, leaves_once_in, commands, favourites, seats, eagerness, .. } = self;
         write!(
             f,
             "pace {pace:?}, patterns {patterns:?}, leaves 1 in {leaves_once_in}, commands {commands} in 24, \
-             favourites {favourites}, seats {seats:?}, eagerness {eagerness}"
+             favourites {favourites}, seats {seats:?}, eagerness {eagerness}, last {:?}",
+            self.last_once_in
         )
     }
 }

@@ -100,8 +100,9 @@ impl World {
             })?;
             let most = self.plan.limits.message_bytes_max + 128 * 1024;
             hold(debt.held_bytes <= most, PROMISE, || format!("{} bytes of a viewer", debt.held_bytes))?;
-            // One answer above the bound, and that may be a page.
-            let most = 80 * 1024 + self.plan.keys.len() * (self.truth.largest + 64);
+            // One answer above what is enough, or a page.
+            let page = self.plan.keys.len() * (self.truth.largest + 64);
+            let most = (66 * 1024 + self.truth.largest).max(1024 + page);
             hold(debt.answer_bytes <= most, PROMISE, || {
                 format!("{} bytes of answers, where {most} are enough", debt.answer_bytes)
             })?;
@@ -116,9 +117,8 @@ impl World {
             let marks = census.link_owed;
             let waiting = self.socks.len() * 8 + keys;
             hold(marks <= waiting * self.cores.len(), PROMISE, || format!("{census:?}"))?;
-            // What another core has still to be told of is remembered until then, and what is watched longer.
-            let deletions = limits.tombstones_max + census.link_owed + census.entries_foreign;
-            hold(census.tombstones <= deletions, PROMISE, || format!("{census:?}"))?;
+            let watchers = census.watches + census.link_watches;
+            hold(census.watchers <= watchers, PROMISE, || format!("{census:?}"))?;
             let lines = 2 * census.tombstones + 128;
             hold(census.deletion_lines <= lines, PROMISE, || format!("{census:?}"))?;
         }

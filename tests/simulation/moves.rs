@@ -75,6 +75,10 @@ impl World {
             Wish::Say(bytes) => {
                 let is_ping = pings_before && bytes.first() == Some(&0x89);
                 self.say(sock, &bytes, is_ping);
+                let view = &self.clients[client].view;
+                self.note(|| {
+                    format!("client {client} watches {:?}, no more {:?}", view.patterns, view.ended)
+                });
                 Ok(true)
             }
             Wish::End => {

@@ -178,13 +178,14 @@ impl Plan {
         let depth = *dice.pick(&[1, 1, 2, 5]);
         let exponent = 5 + dice.below(12).min(dice.below(12)).min(dice.below(12));
         let steps = (1 << exponent) + dice.below(1 << exponent);
-        let roles = draw_roles(peer_count, &mut Dice::new(seed, "roles"));
-        let faults = draw_faults(&mut Dice::new(seed, "faults"), &less.without);
-        let limits = draw_limits(&faults, &mut Dice::new(seed, "limits"));
         let habits = match less.plain {
             true => Habits::plain(),
             false => Habits::draw(&mut Dice::new(seed, "habits")),
         };
+        let roles = draw_roles(peer_count, habits.role, &mut Dice::new(seed, "roles"));
+        let mut faults = draw_faults(&mut Dice::new(seed, "faults"), &less.without);
+        faults.extend(habits.faults.iter().filter(|fault| !less.without.contains(fault)));
+        let limits = draw_limits(&faults, &mut Dice::new(seed, "limits"));
         let key_count = habits.keys.unwrap_or(key_count);
         Plan {
             seed,
@@ -215,7 +216,7 @@ impl Plan {
 }
 
 /// Somebody who writes and somebody who watches, and then whoever comes.
-fn draw_roles(count: usize, dice: &mut Dice) -> Vec<Role> {
+fn draw_roles(count: usize, liked: Option<Role>, dice: &mut Dice) -> Vec<Role> {
     const MORE: [Role; 12] = [
         Role::Producer,
         Role::Producer,
@@ -231,7 +232,11 @@ fn draw_roles(count: usize, dice: &mut Dice) -> Vec<Role> {
         Role::Vandal,
     ];
     let first = [Role::Producer, *dice.pick(&[Role::Socket, Role::Socket, Role::Events, Role::Poller])];
-    first.into_iter().chain((2..count).map(|_| *dice.pick(&MORE))).collect()
+    let more = |at: usize| {
+        let drawn = *dice.pick(&MORE);
+        liked.filter(|_| at.is_multiple_of(2)).unwrap_or(drawn)
+    };
+    first.into_iter().chain((2..count).map(more)).collect()
 }
 
 /// Some worlds have none, most have a few.

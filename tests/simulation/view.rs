@@ -21,6 +21,10 @@ pub struct Asked {
     pub floors: Vec<u64>,
     /// Those of them that were not watched before.
     pub fresh: Vec<String>,
+    /// Those of them that were ended again before the answer came: nothing is promised of them.
+    given_up: Vec<String>,
+    /// So many patterns had been ended before.
+    ended_before: usize,
     /// Its snapshot has begun: what came before it is not of it.
     has_begun: bool,
     /// What was seen since.
@@ -32,7 +36,15 @@ impl Asked {
     pub fn new(patterns: Vec<String>, truth: &Truth) -> Asked {
         let floor = |key: &crate::truth::KeyTruth| if key.is_live { key.rev } else { 0 };
         let floors = truth.keys.iter().map(floor).collect();
-        Asked { fresh: patterns.clone(), patterns, floors, has_begun: false, seen: BTreeSet::new() }
+        Asked {
+            fresh: patterns.clone(),
+            patterns,
+            floors,
+            given_up: Vec::new(),
+            ended_before: 0,
+            has_begun: false,
+            seen: BTreeSet::new(),
+        }
     }
 
     /// The patterns, each once.
@@ -87,6 +99,7 @@ impl View {
     /// The viewer asks for more.
     pub fn subscribe(&mut self, patterns: &[String], truth: &Truth) {
         let mut asked = Asked::new(patterns.to_vec(), truth);
+        asked.ended_before = self.ended.len();
         asked.fresh.retain(|pattern| !self.patterns.contains(pattern));
         for pattern in patterns {
             if !self.patterns.contains(pattern) {
@@ -100,6 +113,16 @@ impl View {
     pub fn unsubscribe(&mut self, patterns: &[String]) {
         self.patterns.retain(|pattern| !patterns.contains(pattern));
         self.ended.extend(patterns.iter().cloned());
+        for asked in &mut self.pending {
+            asked.given_up.extend(patterns.iter().cloned());
+        }
+    }
+
+    /// The revision that a viewer can say it has of a key: that of the state it holds, or of its deletion.
+    pub fn has_of(&self, key: usize, truth: &Truth) -> Option<u64> {
+        let last = *self.last.get(&key)?;
+        let was_state = truth.keys[key].versions.get(&last).is_some_and(|version| version.record.is_live());
+        (!was_state || self.held.get(&key) == Some(&last)).then_some(last)
     }
 
     /// Whether a key is among what was asked for.
@@ -162,8 +185,9 @@ impl View {
                     format!("{expected:?} asked for, {keys:?} synced")
                 })?;
                 // Commands are done in their order: what ended before this is not on the way any more.
-                if self.pending.is_empty() {
-                    self.ended.clear();
+                self.ended.drain(..asked.ended_before);
+                for later in &mut self.pending {
+                    later.ended_before -= asked.ended_before;
                 }
             }
             (false, Some(_)) | (true, None) => {
@@ -177,7 +201,9 @@ impl View {
             self.held.retain(|key, _| !names(*key, truth) || asked.seen.contains(key));
         }
         for (key, floor) in asked.floors.iter().enumerate() {
-            if !names(key, truth) {
+            let is_promised = |pattern: &&String| !asked.given_up.contains(pattern);
+            let mut promised = asked.patterns.iter().filter(is_promised);
+            if !promised.any(|pattern| matches(pattern, truth.name(key))) {
                 continue;
             }
             let life = &truth.keys[key];

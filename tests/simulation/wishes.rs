@@ -150,7 +150,16 @@ impl Client {
     fn request(&mut self, method: &str, key: usize, sight: &Sight<'_>) -> Request {
         let name = sight.truth.name(key).replace('~', if self.dice.once_in(2) { "%7E" } else { "~" });
         let origin = if self.dice.once_in(8) { "http://broker:7373" } else { "" };
-        Request::new(method, &format!("{origin}/api/lux/{name}"), &secret(self.holder))
+        let request = Request::new(method, &format!("{origin}/api/lux/{name}"), &secret(self.holder));
+        self.maybe_last(request, sight)
+    }
+
+    /// Some peers say with a request that it is their last.
+    fn maybe_last(&mut self, request: Request, sight: &Sight<'_>) -> Request {
+        match sight.plan.habits.last_once_in {
+            Some(times) if self.dice.once_in(times) => request.field("Connection", "close"),
+            Some(_) | None => request,
+        }
     }
 
     /// A poll, or a plain question where nothing is known to poll for.
@@ -168,6 +177,7 @@ impl Client {
         let request = Request::new("GET", &target, &secret(self.holder))
             .field("If-None-Match", &format!("\"{}.{have}\"", sight.truth.epoch));
         let wait_ms = seconds.min(60) * 1_000;
+        let request = self.maybe_last(request, sight);
         self.ask(Ask::Wait { key, have, wait_ms }, request, sight)
     }
 
@@ -223,7 +233,7 @@ impl Client {
         let key = sight.truth.place(&patterns[0]).filter(|_| single);
         let mut resumed = false;
         if let Some(key) = key
-            && let Some(last) = self.view.last.get(&key).filter(|_| self.dice.once_in(2))
+            && let Some(last) = self.view.has_of(key, sight.truth).filter(|_| self.dice.once_in(2))
         {
             target.push_str(&format!("&since={}.{last}", self.view.epoch));
             resumed = self.view.epoch == sight.truth.epoch;
@@ -269,9 +279,7 @@ impl Client {
                 }
                 socket::frame(socket::CLOSE, &1000u16.to_be_bytes(), mask)
             }
-            draw if (2..commands).contains(&draw) && !self.view.single && self.view.synced => {
-                self.change_patterns(mask, sight)
-            }
+            draw if (2..commands).contains(&draw) && !self.view.single => self.change_patterns(mask, sight),
             _ => Vec::new(),
         }
     }
@@ -280,9 +288,9 @@ impl Client {
         if self.line.as_ref().is_some_and(|line| line.asked_close) {
             return Vec::new();
         }
-        // Once a pattern's answer is on its way, the next word about patterns waits for it: what an error
+        // Where grants change, the next word about patterns waits for the answer to the one before: what an error
         // refuses would otherwise be a guess.
-        if !self.view.pending.is_empty() {
+        if !self.view.pending.is_empty() && (sight.plan.has(Fault::Revoke) || self.view.pending.len() > 3) {
             return Vec::new();
         }
         let quote = |patterns: &[String]| {

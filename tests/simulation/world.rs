@@ -50,8 +50,8 @@ pub struct Core {
     pub stalled_until: u64,
     /// It was told to stop.
     pub draining: bool,
-    /// How many messages may still go to each other core before a state that waits.
-    pub patience: Vec<Option<usize>>,
+    /// Messages that went to each other core while a state waited to go.
+    pub overtaken: Vec<usize>,
     /// Counts writes, to see when keys have to be looked at.
     pub writes: u64,
 }
@@ -215,7 +215,7 @@ impl World {
                 table: self.table.clone(),
                 stalled_until: 0,
                 draining: false,
-                patience: vec![None; count],
+                overtaken: vec![0; count],
                 writes: 0,
             })
             .collect();

@@ -97,7 +97,7 @@ impl Shard {
     fn take_command(&mut self, id: ConnId, command: Command) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let Speech::Stream(stream) = &mut conn.speech else { return };
-        if command.subscribe.is_empty() && conn.joining.is_none() {
+        if command.subscribe.is_none() && conn.joining.is_none() {
             return self.command(id, command);
         }
         stream.later.get_or_insert_default().command = Some(command);
@@ -126,15 +126,16 @@ impl Shard {
         if !command.unsubscribe.is_empty() {
             self.forget_unwatched(id);
         }
-        if !command.subscribe.is_empty() {
-            self.join(id, command.subscribe, Purpose::Subscribe);
+        if let Some(patterns) = command.subscribe {
+            self.join(id, patterns, Purpose::Subscribe);
         }
     }
 
     fn check_command(&self, id: ConnId, command: &Command) -> Result<(), WireError> {
         let Some(conn) = self.conns.get(id) else { return Ok(()) };
         let Speech::Stream(stream) = &conn.speech else { return Ok(()) };
-        for pattern in &command.subscribe {
+        let subscribe = command.subscribe.as_deref().unwrap_or_default();
+        for pattern in subscribe {
             if !self.house.access.may_read(stream.holder, pattern) {
                 return Err(WireError::Forbidden(format!("read {pattern}")));
             }
@@ -142,11 +143,11 @@ impl Shard {
         let places = |patterns: &[Pattern]| -> HashSet<Place> {
             patterns.iter().filter_map(|pattern| self.find_place(pattern)).collect()
         };
-        let (ended, begun) = (places(&command.unsubscribe), places(&command.subscribe));
+        let (ended, begun) = (places(&command.unsubscribe), places(subscribe));
         let stay = |watch: &&crate::conn::waiting::Watch| {
             !ended.contains(&watch.place) && !begun.contains(&watch.place)
         };
-        let watched = conn.watches.iter().filter(stay).count() + command.subscribe.len();
+        let watched = conn.watches.iter().filter(stay).count() + subscribe.len();
         match watched > self.house.limits.patterns_max {
             true => Err(WireError::TooManyPatterns(self.house.limits.patterns_max)),
             false => Ok(()),

@@ -15,8 +15,8 @@ use crate::key::Pattern;
 /// A change to what a stream watches; `unsubscribe` is done first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Command {
-    /// Patterns to watch from now on.
-    pub subscribe: Vec<Pattern>,
+    /// Patterns to watch from now on. Even none at all are answered, if the message says so.
+    pub subscribe: Option<Vec<Pattern>>,
     /// Patterns to watch no longer.
     pub unsubscribe: Vec<Pattern>,
 }
@@ -37,8 +37,8 @@ pub fn parse(text: &str, patterns_max: usize) -> Result<Command, WireError> {
         return Err(WireError::BadMessage("the message has neither `subscribe` nor `unsubscribe`"));
     }
     Ok(Command {
-        subscribe: patterns(members.subscribe, patterns_max)?,
-        unsubscribe: patterns(members.unsubscribe, patterns_max)?,
+        subscribe: members.subscribe.map(|texts| patterns(&texts, patterns_max)).transpose()?,
+        unsubscribe: patterns(&members.unsubscribe.unwrap_or_default(), patterns_max)?,
     })
 }
 
@@ -75,8 +75,7 @@ struct Members<'t> {
     unsubscribe: Option<Vec<Cow<'t, str>>>,
 }
 
-fn patterns(texts: Option<Vec<Cow<'_, str>>>, patterns_max: usize) -> Result<Vec<Pattern>, WireError> {
-    let texts = texts.unwrap_or_default();
+fn patterns(texts: &[Cow<'_, str>], patterns_max: usize) -> Result<Vec<Pattern>, WireError> {
     if texts.len() > patterns_max {
         return Err(WireError::TooManyPatterns(patterns_max));
     }
@@ -94,7 +93,8 @@ mod tests {
 
     fn read(text: &str) -> Result<(Vec<String>, Vec<String>), WireError> {
         let texts = |patterns: Vec<Pattern>| patterns.iter().map(Pattern::to_string).collect();
-        parse(text, 3).map(|command| (texts(command.subscribe), texts(command.unsubscribe)))
+        parse(text, 3)
+            .map(|command| (texts(command.subscribe.unwrap_or_default()), texts(command.unsubscribe)))
     }
 
     #[test]

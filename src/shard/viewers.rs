@@ -121,6 +121,7 @@ impl Shard {
                 && let Some(watch) = self.watch_at(id, place)
             {
                 self.leave(id, watch);
+                self.note_given_up(id, pattern);
             }
         }
         if !command.unsubscribe.is_empty() {
@@ -128,6 +129,14 @@ impl Shard {
         }
         if let Some(patterns) = command.subscribe {
             self.join(id, patterns, Purpose::Subscribe);
+        }
+    }
+
+    fn note_given_up(&mut self, id: ConnId, pattern: &Pattern) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && let Speech::Stream(stream) = &mut conn.speech
+        {
+            stream.given_up.get_or_insert_default().add(pattern);
         }
     }
 
@@ -188,15 +197,24 @@ impl Shard {
         self.owe_synced(id, &message::synced(&self.house.epoch, None));
     }
 
-    /// Later patterns are watched: their snapshot is owed, under their own names. A word goes before it, and behind
-    /// what is on its way: of patterns that were given up just before, a state may be, and its deletion never.
+    /// Later patterns are watched: their snapshot is owed, under their own names.
     pub(super) fn subscription_joined(&mut self, id: ConnId, places: Vec<(Pattern, Place)>) {
         let (patterns, places): (Vec<Pattern>, Vec<Place>) = places.into_iter().unzip();
-        self.say(id, &frame::text(&message::syncing(&self.house.epoch, &patterns)));
+        self.say_where_it_begins(id, &patterns);
         for place in places {
             self.owe_snapshot(id, place);
         }
         self.owe_synced(id, &message::synced(&self.house.epoch, Some(&patterns)));
+    }
+
+    /// What goes before this word was on its way already, and is no part of the snapshot.
+    fn say_where_it_begins(&mut self, id: ConnId, patterns: &[Pattern]) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if let Speech::Stream(stream) = &mut conn.speech
+            && stream.given_up.as_mut().is_some_and(|given_up| given_up.take_up(patterns))
+        {
+            self.say(id, &frame::text(&message::syncing(&self.house.epoch, patterns)));
+        }
     }
 
     fn owe_single(&mut self, id: ConnId, key: KeyId, since: Option<Rev>) {

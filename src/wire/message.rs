@@ -42,7 +42,7 @@ pub fn parse(text: &str, patterns_max: usize) -> Result<Command, WireError> {
     })
 }
 
-/// The message that begins the snapshot of patterns subscribed just now: whatever was said before it is not of it.
+/// The message that begins the snapshot of patterns that were given up before: what comes ahead of it is not of it.
 pub fn syncing(epoch: &Epoch, keys: &[Pattern]) -> Vec<u8> {
     with_keys("syncing", epoch, Some(keys))
 }

@@ -55,18 +55,6 @@ const PLAIN_PACE: [usize; 10] = [8, 14, 8, 8, 8, 6, 6, 3, 2, 1];
 /// Patterns that viewers like.
 const PATTERNS: [&str; 8] = ["*", "d-*", "d-1*", "job-*", "d-1", "a", "zz-never", "job-1"];
 
-/// Faults that show more together than each alone.
-const FAULTS_TOGETHER: [&[Fault]; 8] = [
-    &[],
-    &[],
-    &[],
-    &[],
-    &[Fault::Wall, Fault::Revoke],
-    &[Fault::Wall, Fault::Tombstones],
-    &[Fault::Deaf],
-    &[Fault::Stall],
-];
-
 /// The habits of one world.
 #[derive(Clone, Debug)]
 pub struct Habits {
@@ -86,8 +74,22 @@ pub struct Habits {
     pub eagerness: usize,
     /// One request in so many is the last of its connection.
     pub last_once_in: Option<usize>,
-    /// So many keys, and not what the seed drew.
+    /// So many keys, cores, …, and not what the seed drew.
     pub keys: Option<usize>,
+    /// Cores.
+    pub cores: Option<usize>,
+    /// Deletions in 16 writes.
+    pub deletions: Option<usize>,
+    /// Requests at once.
+    pub depth: Option<usize>,
+    /// Extra bytes of a state.
+    pub padding: Option<usize>,
+    /// How many seconds polls wait.
+    pub waits: &'static [u64],
+    /// Every key has a state before anything happens.
+    pub preloads: bool,
+    /// Of so many times that time passes, one sets the wall clock.
+    pub clock_set_once_in: usize,
     /// Every second peer beyond the first two is this.
     pub role: Option<Role>,
     /// Faults beside those that the seed drew.
@@ -107,6 +109,13 @@ impl Habits {
             eagerness: 1,
             last_once_in: None,
             keys: None,
+            cores: None,
+            deletions: None,
+            depth: None,
+            padding: None,
+            waits: &[1, 2, 25, 60, 4_000],
+            preloads: false,
+            clock_set_once_in: 30,
             role: None,
             faults: &[],
         }
@@ -132,9 +141,52 @@ impl Habits {
         habits.last_once_in = *dice.pick(&[None, None, Some(3), Some(20)]);
         habits.keys = *dice.pick(&[None, None, None, None, Some(1), Some(2), Some(6), Some(40)]);
         habits.role = *dice.pick(&[None, None, Some(Role::Socket), Some(Role::Poller), Some(Role::Producer)]);
-        habits.faults = *dice.pick(&FAULTS_TOGETHER);
+        habits.preloads = dice.once_in(3);
+        habits.turn_to(dice.below(10), dice);
         habits.seats = dice.once_in(3).then(|| dice.below(8));
         habits
+    }
+
+    /// Some worlds are about one thing, and have all together what it needs to go wrong.
+    fn turn_to(&mut self, theme: usize, dice: &mut Dice) {
+        match theme {
+            0 => {
+                // Prefixes that are left and watched again, while what was said of their keys is on its way.
+                (self.cores, self.keys, self.deletions) = (Some(dice.between(2, 3)), Some(1), Some(7));
+                self.patterns = vec!["*", "d-*"];
+                (self.leaves_once_in, self.commands) = (*dice.pick(&[8, 150]), 16);
+                (self.padding, self.favourites, self.role) = (Some(0), 0, Some(Role::Socket));
+            }
+            1 => {
+                // Keys that are taken away, while clocks are set.
+                self.faults = &[Fault::Wall, Fault::Revoke];
+                (self.clock_set_once_in, self.pace[9]) = (3, 6);
+                (self.role, self.leaves_once_in) = (Some(Role::Socket), 30);
+            }
+            2 => {
+                // Polls behind polls that end when news comes.
+                (self.cores, self.keys, self.depth) = (Some(2), Some(dice.between(1, 2)), Some(5));
+                (self.role, self.waits, self.pace[8]) = (Some(Role::Poller), &[1], 8);
+                (self.padding, self.leaves_once_in) = (Some(0), 150);
+            }
+            3 => {
+                // Deletions that are forgotten while somebody has still to be told.
+                self.faults = &[Fault::Tombstones];
+                (self.keys, self.deletions) = (Some(dice.between(1, 3)), Some(7));
+                self.patterns = vec!["*", "d-1", "d-*"];
+                (self.leaves_once_in, self.role) = (12, Some(Role::Socket));
+                (self.favourites, self.commands) = (0, 16);
+            }
+            4 => {
+                // More keys than a set looks through.
+                (self.keys, self.preloads, self.deletions) = (Some(40), true, Some(1));
+                (self.favourites, self.commands, self.leaves_once_in) = (0, 16, 150);
+                self.patterns = vec!["*", "e-*", "d-*"];
+                (self.padding, self.role) = (Some(40), Some(Role::Socket));
+            }
+            5 => self.faults = &[Fault::Deaf],
+            _ => {}
+        }
     }
 
     /// What is tried next.

@@ -12,8 +12,9 @@ impl World {
     /// Time passes, most often hardly any.
     pub fn pass_time(&mut self) -> Kept<bool> {
         let dice = &mut self.chance.time;
+        let often = self.plan.habits.clock_set_once_in;
         let (small, leap, is_leap) = (dice.skewed(400) as u64, dice.between(1_000, 70_000), dice.once_in(40));
-        let (is_set, by) = (dice.once_in(30), dice.skewed(100_000) as u64);
+        let (is_set, by) = (dice.once_in(often), dice.skewed(100_000) as u64);
         let is_back = dice.once_in(2);
         let ms = if is_leap && self.plan.has(Fault::Leap) { leap as u64 } else { small };
         self.advance(ms);

@@ -186,7 +186,9 @@ impl Plan {
         let mut faults = draw_faults(&mut Dice::new(seed, "faults"), &less.without);
         faults.extend(habits.faults.iter().filter(|fault| !less.without.contains(fault)));
         let limits = draw_limits(&faults, &mut Dice::new(seed, "limits"));
-        let key_count = habits.keys.unwrap_or(key_count);
+        let (key_count, cores) = (habits.keys.unwrap_or(key_count), habits.cores.unwrap_or(cores));
+        let (deletions, depth) = (habits.deletions.unwrap_or(deletions), habits.depth.unwrap_or(depth));
+        let padding = habits.padding.unwrap_or(padding);
         Plan {
             seed,
             steps: less.steps.unwrap_or(steps),

@@ -19,11 +19,29 @@ const ROUNDS_MAX: usize = 20_000;
 
 /// Runs a world to its end; gives its trace.
 pub fn run(world: &mut World) -> Kept<u64> {
+    if world.plan.habits.preloads {
+        preload(world)?;
+    }
     for _ in 0..world.plan.steps {
         world.move_on()?;
     }
     heal(world)?;
     Ok(world.trace.sum())
+}
+
+/// Every key is written once, one after the other, before anything may go wrong.
+fn preload(world: &mut World) -> Kept {
+    let Some(client) = producer(world) else { return Ok(()) };
+    for key in 0..world.plan.keys.len() {
+        let Some((sock, core)) = fresh_line(world, client) else { return Ok(()) };
+        let bytes = world
+            .with_client(client, core, |client, sight| client.write_if(key, false, Condition::None, sight));
+        world.say(sock, &bytes, false);
+        world.healed = true;
+        settle(world)?;
+        world.healed = false;
+    }
+    Ok(())
 }
 
 fn heal(world: &mut World) -> Kept {

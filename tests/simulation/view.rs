@@ -25,9 +25,7 @@ pub struct Asked {
     given_up: Vec<String>,
     /// So many patterns had been ended before.
     ended_before: usize,
-    /// Its snapshot has begun: what came before it is not of it.
-    has_begun: bool,
-    /// What was seen since.
+    /// What was seen since, or since its snapshot began.
     seen: BTreeSet<usize>,
 }
 
@@ -42,7 +40,6 @@ impl Asked {
             floors,
             given_up: Vec::new(),
             ended_before: 0,
-            has_begun: false,
             seen: BTreeSet::new(),
         }
     }
@@ -93,7 +90,7 @@ impl View {
         self.patterns = patterns.clone();
         self.ended.clear();
         (self.single, self.resumed, self.synced) = (single, resumed, false);
-        self.pending = VecDeque::from([Asked { has_begun: true, ..Asked::new(patterns, truth) }]);
+        self.pending = VecDeque::from([Asked::new(patterns, truth)]);
     }
 
     /// The viewer asks for more.
@@ -148,7 +145,7 @@ impl View {
             true => self.held.insert(key, record.rev),
             false => self.held.remove(&key),
         };
-        for asked in self.pending.iter_mut().filter(|asked| asked.has_begun) {
+        for asked in &mut self.pending {
             asked.seen.insert(key);
         }
         Ok(())
@@ -160,12 +157,12 @@ impl View {
         hold(fits, "no invented value", || show(record))
     }
 
-    /// The snapshot of what was subscribed begins.
+    /// The snapshot of what was given up and asked for again begins: what was seen before is not of it.
     pub fn syncing(&mut self, keys: &[String]) -> Kept {
-        let Some(asked) = self.pending.front_mut().filter(|asked| !asked.has_begun) else {
+        let Some(asked) = self.pending.front_mut().filter(|_| self.synced) else {
             return breach("complete start", format!("a snapshot of {keys:?} that nobody asked for"));
         };
-        asked.has_begun = true;
+        asked.seen.clear();
         hold(asked.names() == keys, "complete start", || {
             format!("{:?} asked for, {keys:?} begun", asked.patterns)
         })
@@ -181,9 +178,7 @@ impl View {
             (false, None) => self.synced = true,
             (true, Some(keys)) => {
                 let expected = asked.names();
-                hold(asked.has_begun && expected == keys, PROMISE, || {
-                    format!("{expected:?} asked for, {keys:?} synced")
-                })?;
+                hold(expected == keys, PROMISE, || format!("{expected:?} asked for, {keys:?} synced"))?;
                 // Commands are done in their order: what ended before this is not on the way any more.
                 self.ended.drain(..asked.ended_before);
                 for later in &mut self.pending {

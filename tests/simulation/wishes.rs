@@ -172,7 +172,7 @@ impl Client {
         if have == 0 || self.dice.once_in(8) {
             return self.get(key, sight);
         }
-        let seconds = *self.dice.pick(&[1, 2, 25, 60, 4_000]);
+        let seconds = *self.dice.pick(sight.plan.habits.waits);
         let target = format!("/api/lux/{}?wait={seconds}", sight.truth.name(key));
         let request = Request::new("GET", &target, &secret(self.holder))
             .field("If-None-Match", &format!("\"{}.{have}\"", sight.truth.epoch));

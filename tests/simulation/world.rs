@@ -50,8 +50,8 @@ pub struct Core {
     pub stalled_until: u64,
     /// It was told to stop.
     pub draining: bool,
-    /// Messages that went to each other core while a state waited to go.
-    pub overtaken: Vec<usize>,
+    /// Messages that went to each other core while a state waited to go, and how many waited at once at most.
+    pub overtaken: Vec<(usize, usize)>,
     /// Counts writes, to see when keys have to be looked at.
     pub writes: u64,
 }
@@ -215,7 +215,7 @@ impl World {
                 table: self.table.clone(),
                 stalled_until: 0,
                 draining: false,
-                overtaken: vec![0; count],
+                overtaken: vec![(0, 0); count],
                 writes: 0,
             })
             .collect();

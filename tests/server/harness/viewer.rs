@@ -120,15 +120,18 @@ impl Viewer {
         }
     }
 
-    /// Everything up to the next `synced`, and that. Where it answers a `subscribe`, its beginning is said, too;
-    /// nothing may be on the way from before.
+    /// The records of the next snapshot, and its `synced`. Where it answers a `subscribe`, its beginning is said, too,
+    /// and what came before that was on its way already.
     #[track_caller]
     pub fn snapshot(&mut self) -> (Vec<Record>, Synced) {
         let mut records = Vec::new();
         let mut begun = None;
         loop {
             match self.next() {
-                Seen::Syncing(syncing) if records.is_empty() => begun = Some(syncing),
+                Seen::Syncing(syncing) => {
+                    records.clear();
+                    begun = Some(syncing);
+                }
                 Seen::Record(record) => records.push(record),
                 Seen::Synced(synced) => {
                     assert!(begun.is_none_or(|begun| begun == synced), "{synced:?} was begun as another");

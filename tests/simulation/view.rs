@@ -23,6 +23,8 @@ pub struct Asked {
     pub fresh: Vec<String>,
     /// Those of them that were ended again before the answer came: nothing is promised of them.
     given_up: Vec<String>,
+    /// All of them were granted then.
+    pub allowed: bool,
     /// So many patterns had been ended before.
     ended_before: usize,
     /// What was seen since, or since its snapshot began.
@@ -39,6 +41,7 @@ impl Asked {
             patterns,
             floors,
             given_up: Vec::new(),
+            allowed: true,
             ended_before: 0,
             seen: BTreeSet::new(),
         }
@@ -94,8 +97,8 @@ impl View {
     }
 
     /// The viewer asks for more.
-    pub fn subscribe(&mut self, patterns: &[String], truth: &Truth) {
-        let mut asked = Asked::new(patterns.to_vec(), truth);
+    pub fn subscribe(&mut self, patterns: &[String], allowed: bool, truth: &Truth) {
+        let mut asked = Asked { allowed, ..Asked::new(patterns.to_vec(), truth) };
         asked.ended_before = self.ended.len();
         asked.fresh.retain(|pattern| !self.patterns.contains(pattern));
         for pattern in patterns {
@@ -174,6 +177,7 @@ impl View {
         let Some(asked) = self.pending.pop_front() else {
             return breach(PROMISE, "a `synced` that nobody asked for");
         };
+        hold(asked.allowed, "who may do what", || format!("{:?} without a grant", asked.patterns))?;
         match (self.synced, keys) {
             (false, None) => self.synced = true,
             (true, Some(keys)) => {

@@ -314,7 +314,7 @@ impl Client {
         }
         self.view.unsubscribe(&gone);
         if !come.is_empty() {
-            self.view.subscribe(&come, sight.truth);
+            self.view.subscribe(&come, may, sight.truth);
         }
         socket::frame(socket::TEXT, format!("{{{}}}", parts.join(",")).as_bytes(), mask)
     }

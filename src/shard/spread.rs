@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::counters::Counters;
+use crate::dirty::Owed;
 use crate::ids::{ConnId, KeyId};
 use crate::shard::Shard;
 use crate::shard::conns::Conns;
@@ -15,8 +16,40 @@ use crate::shard::interest::Watcher;
 use crate::shard::link::Link;
 
 impl Shard {
+    /// A key has a newer record. Who watches it is told when the answers of this turn are on their way, and
+    /// before anybody begins or ends to watch.
+    pub(super) fn changed(&mut self, key: KeyId) {
+        self.changed.insert(key);
+    }
+
+    /// Tells everybody of every change so far.
+    pub(super) fn spread_changes(&mut self) {
+        if self.changed.is_empty() {
+            return;
+        }
+        while let Some(owed) = self.changed.pop() {
+            if let Owed::Key(key) = owed {
+                self.spread(key);
+            }
+        }
+        self.forget_tombstones();
+    }
+
+    /// Whether more than so many sends are to come once everybody is told.
+    pub fn fan_out_exceeds(&self, sends: usize) -> bool {
+        let mut count = self.ready.len();
+        let mut entries = self.changed.keys().filter_map(|key| self.store.get(key));
+        while count <= sends
+            && let Some(entry) = entries.next()
+        {
+            let groups = entry.groups.iter().filter_map(|group| self.groups.get(*group));
+            count += entry.watchers.len() + groups.map(|group| group.watchers.len()).sum::<usize>();
+        }
+        count > sends
+    }
+
     /// Owes the newest record of a key to all who watch it here.
-    pub(super) fn spread(&mut self, key: KeyId) {
+    fn spread(&mut self, key: KeyId) {
         let Some(entry) = self.store.get(key) else { return };
         let mut telling = Telling {
             key,

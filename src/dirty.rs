@@ -102,8 +102,7 @@ impl Dirty {
         self.order.is_empty()
     }
 
-    /// The keys that are owed, in order.
-    pub fn keys(&self) -> impl Iterator<Item = KeyId> + '_ {
+    fn keys(&self) -> impl Iterator<Item = KeyId> + '_ {
         self.order.iter().filter_map(|owed| match owed {
             Owed::Key(key) => Some(*key),
             Owed::Mark => None,

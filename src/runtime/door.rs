@@ -58,7 +58,8 @@ impl Door {
                     return None;
                 }
                 // It left before it was taken.
-                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                 Err(error) => {
                     tracing::warn!(%error, "no connection could be accepted; trying again shortly");
                     self.rest = Some(Box::pin(tokio::time::sleep(REST)));

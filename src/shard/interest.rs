@@ -38,7 +38,7 @@ impl Watchers {
     }
 
     /// How many are to be told.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.list.len()
     }
 

@@ -34,8 +34,7 @@ use crate::access::{Access, Origins};
 use crate::conn::route::House;
 use crate::conn::{Life, Speech};
 use crate::counters::Counters;
-use crate::dirty::Dirty;
-use crate::ids::{ConnId, Epoch, ShardId};
+use crate::ids::{ConnId, Epoch, KeyId, ShardId};
 use crate::limits::{Limits, REFUSED_AT_ONCE_MAX};
 use crate::shard::conns::Conns;
 use crate::shard::contract::Close;
@@ -84,7 +83,7 @@ pub struct Shard {
     /// Connections that there are descriptors for.
     descriptors: usize,
     /// Keys that have a newer record of which nobody was told yet.
-    changed: Dirty,
+    changed: Vec<KeyId>,
     /// HTTP connections that may have an answer to send, oldest first.
     answering: VecDeque<ConnId>,
     /// Viewers and polls that may have something to send, oldest first.
@@ -114,7 +113,7 @@ impl Shard {
             timers: Timers::default(),
             next_expiry_ms,
             descriptors,
-            changed: Dirty::default(),
+            changed: Vec::new(),
             answering: VecDeque::new(),
             ready: VecDeque::new(),
             closes: VecDeque::new(),

@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 
 use crate::counters::Counters;
-use crate::dirty::Owed;
 use crate::ids::{ConnId, KeyId};
 use crate::shard::Shard;
 use crate::shard::conns::Conns;
@@ -19,7 +18,10 @@ impl Shard {
     /// A key has a newer record. Who watches it is told when the answers of this turn are on their way, and
     /// before anybody begins or ends to watch.
     pub(super) fn changed(&mut self, key: KeyId) {
-        self.changed.insert(key);
+        // A burst on one key is one change; a key that comes twice otherwise is told of twice, at no harm.
+        if self.changed.last() != Some(&key) {
+            self.changed.push(key);
+        }
     }
 
     /// Tells everybody of every change so far.
@@ -27,23 +29,23 @@ impl Shard {
         if self.changed.is_empty() {
             return;
         }
-        while let Some(owed) = self.changed.pop() {
-            if let Owed::Key(key) = owed {
-                self.spread(key);
-            }
+        let mut changed = std::mem::take(&mut self.changed);
+        for key in changed.drain(..) {
+            self.spread(key);
         }
+        self.changed = changed;
         self.forget_tombstones();
     }
 
     /// Whether more than so many sends are to come once everybody is told.
     pub fn fan_out_exceeds(&self, sends: usize) -> bool {
         let mut count = self.ready.len();
-        let mut entries = self.changed.keys().filter_map(|key| self.store.get(key));
+        let mut entries = self.changed.iter().filter_map(|key| self.store.get(*key));
         while count <= sends
             && let Some(entry) = entries.next()
         {
             let groups = entry.groups.iter().filter_map(|group| self.groups.get(*group));
-            count += entry.watchers.len() + groups.map(|group| group.watchers.len()).sum::<usize>();
+            count += entry.watchers.count() + groups.map(|group| group.watchers.count()).sum::<usize>();
         }
         count > sends
     }

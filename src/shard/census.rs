@@ -85,7 +85,7 @@ impl Shard {
             ..Census::default()
         };
         for (_, entry) in self.store.with_prefix("") {
-            census.watchers += entry.watchers.len();
+            census.watchers += entry.watchers.count();
             *(if entry.owned { &mut census.entries_owned } else { &mut census.entries_foreign }) += 1;
         }
         for conn in self.conns.ids().into_iter().filter_map(|id| self.conns.get(id)) {

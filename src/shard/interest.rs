@@ -37,14 +37,9 @@ impl Watchers {
         self.list.iter().map(|(_, watcher)| *watcher)
     }
 
-    /// How many that are.
-    pub fn len(&self) -> usize {
+    /// How many are to be told.
+    pub fn count(&self) -> usize {
         self.list.len()
-    }
-
-    /// Whether nobody is.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
     }
 
     /// Adds somebody; says at which index.
@@ -155,7 +150,7 @@ impl Groups {
 
     /// How many watch any of them.
     pub fn watchers(&self) -> usize {
-        self.groups.iter().map(|(_, group)| group.watchers.len()).sum()
+        self.groups.iter().map(|(_, group)| group.watchers.count()).sum()
     }
 
     /// How many prefixes are watched.

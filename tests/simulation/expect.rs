@@ -136,11 +136,15 @@ impl Expect {
             503 if sight.draining => return Ok(()),
             507 => {
                 let is_for_keys = answer.body.starts_with(b"{\"error\":\"keys_full\"");
-                let was_absent = match self.ask {
-                    Ask::Write { key, .. } => sight.truth.was_absent_since(key, self.step),
-                    _ => false,
+                let (was_absent, is_smaller) = match self.ask {
+                    Ask::Write { key, number, .. } => (
+                        sight.truth.was_absent_since(key, self.step),
+                        sight.truth.is_replaced_by_less(key, self.floors[key], number),
+                    ),
+                    _ => (false, false),
                 };
-                return hold(sight.plan.has(Fault::Room) && (was_absent || !is_for_keys), "limits", describe);
+                let fits = if is_for_keys { was_absent } else { !is_smaller };
+                return hold(sight.plan.has(Fault::Room) && fits, "limits", describe);
             }
             _ => {}
         }

@@ -74,6 +74,8 @@ pub struct Habits {
     pub eagerness: usize,
     /// One request in so many is the last of its connection.
     pub last_once_in: Option<usize>,
+    /// It takes its time: 2,000 steps at least.
+    pub lasts: bool,
     /// So many keys, cores, …, and not what the seed drew.
     pub keys: Option<usize>,
     /// Cores.
@@ -84,6 +86,10 @@ pub struct Habits {
     pub depth: Option<usize>,
     /// Extra bytes of a state.
     pub padding: Option<usize>,
+    /// Peers.
+    pub peers: Option<usize>,
+    /// Viewers watch keys by their names as often as they watch patterns.
+    pub names_keys: bool,
     /// How many seconds polls wait.
     pub waits: &'static [u64],
     /// Every key has a state before anything happens.
@@ -108,11 +114,14 @@ impl Habits {
             seats: None,
             eagerness: 1,
             last_once_in: None,
+            lasts: false,
             keys: None,
             cores: None,
             deletions: None,
             depth: None,
             padding: None,
+            peers: None,
+            names_keys: true,
             waits: &[1, 2, 25, 60, 4_000],
             preloads: false,
             clock_set_once_in: 30,
@@ -151,40 +160,48 @@ impl Habits {
     fn turn_to(&mut self, theme: usize, dice: &mut Dice) {
         match theme {
             0 => {
-                // Prefixes that are left and watched again, while what was said of their keys is on its way.
+                // A prefix that is left and watched again, while what was said of its keys is on its way.
                 (self.cores, self.keys, self.deletions) = (Some(dice.between(2, 3)), Some(1), Some(7));
-                self.patterns = vec!["*", "d-*"];
-                (self.leaves_once_in, self.commands) = (*dice.pick(&[8, 150]), 16);
-                (self.padding, self.favourites, self.role) = (Some(0), 0, Some(Role::Socket));
+                (self.patterns, self.names_keys, self.peers) = (vec!["*"], false, Some(dice.between(2, 4)));
+                (self.leaves_once_in, self.commands) = (*dice.pick(&[8, 150]), 20);
+                (self.pace[0], self.pace[6]) = (24, *dice.pick(&[1, 2, 6]));
+                (self.padding, self.role, self.lasts) = (Some(0), Some(Role::Socket), true);
             }
             1 => {
                 // Keys that are taken away, while clocks are set.
                 self.faults = &[Fault::Wall, Fault::Revoke];
                 (self.clock_set_once_in, self.pace[9]) = (3, 6);
                 (self.role, self.leaves_once_in) = (Some(Role::Socket), 30);
+                (self.keys, self.preloads, self.favourites, self.lasts) = (Some(6), true, 0, true);
             }
             2 => {
                 // Polls behind polls that end when news comes.
                 (self.cores, self.keys, self.depth) = (Some(2), Some(dice.between(1, 2)), Some(5));
                 (self.role, self.waits, self.pace[8]) = (Some(Role::Poller), &[1], 8);
-                (self.padding, self.leaves_once_in) = (Some(0), 150);
+                (self.padding, self.leaves_once_in, self.lasts) = (Some(0), 150, true);
             }
             3 => {
                 // Deletions that are forgotten while somebody has still to be told.
                 self.faults = &[Fault::Tombstones];
-                (self.keys, self.deletions) = (Some(dice.between(1, 3)), Some(7));
+                (self.keys, self.deletions, self.padding) = (Some(dice.between(1, 3)), Some(7), Some(40));
                 self.patterns = vec!["*", "d-1", "d-*"];
+                (self.pace[3], self.lasts) = (2, true);
                 (self.leaves_once_in, self.role) = (12, Some(Role::Socket));
-                (self.favourites, self.commands) = (0, 16);
+                (self.favourites, self.commands, self.peers) = (0, 16, Some(dice.between(3, 5)));
             }
             4 => {
                 // More keys than a set looks through.
                 (self.keys, self.preloads, self.deletions) = (Some(40), true, Some(1));
-                (self.favourites, self.commands, self.leaves_once_in) = (0, 16, 150);
-                self.patterns = vec!["*", "e-*", "d-*"];
+                (self.favourites, self.commands, self.leaves_once_in) = (0, *dice.pick(&[1, 20]), 150);
+                (self.patterns, self.names_keys, self.peers) = (vec!["*", "e-*"], false, Some(3));
+                (self.pace[1], self.pace[2], self.lasts) = (56, 2, true);
                 (self.padding, self.role) = (Some(40), Some(Role::Socket));
             }
-            5 => self.faults = &[Fault::Deaf],
+            5 => {
+                // Peers that ask much and read nothing.
+                (self.faults, self.eagerness, self.role) = (&[Fault::Deaf], 12, Some(Role::Producer));
+                (self.padding, self.depth, self.lasts) = (Some(5_000), Some(5), true);
+            }
             _ => {}
         }
     }

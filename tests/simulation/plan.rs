@@ -182,6 +182,7 @@ impl Plan {
             true => Habits::plain(),
             false => Habits::draw(&mut Dice::new(seed, "habits")),
         };
+        let peer_count = habits.peers.unwrap_or(peer_count);
         let roles = draw_roles(peer_count, habits.role, &mut Dice::new(seed, "roles"));
         let mut faults = draw_faults(&mut Dice::new(seed, "faults"), &less.without);
         faults.extend(habits.faults.iter().filter(|fault| !less.without.contains(fault)));
@@ -189,6 +190,7 @@ impl Plan {
         let (key_count, cores) = (habits.keys.unwrap_or(key_count), habits.cores.unwrap_or(cores));
         let (deletions, depth) = (habits.deletions.unwrap_or(deletions), habits.depth.unwrap_or(depth));
         let padding = habits.padding.unwrap_or(padding);
+        let steps = if habits.lasts { steps.max(2_000) } else { steps };
         Plan {
             seed,
             steps: less.steps.unwrap_or(steps),

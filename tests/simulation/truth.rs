@@ -282,6 +282,15 @@ impl Truth {
         !life.is_live || life.absent_at.is_some_and(|at| at >= step)
     }
 
+    /// Whether a PUT takes no more room than the state it replaces, which was there all along.
+    pub fn is_replaced_by_less(&self, key: usize, floor: u64, number: u64) -> bool {
+        let life = &self.keys[key];
+        let Some(Wish { kind: WishKind::Put(put), .. }) = self.wishes.get(&number) else { return false };
+        let version = life.versions.get(&floor).filter(|_| life.is_live && life.rev == floor);
+        let old = version.and_then(|version| version.record.data.as_ref());
+        old.is_some_and(|old| old.len() >= put.len() + 2)
+    }
+
     /// Whether the key had a state at some moment since this step.
     pub fn was_live_since(&self, key: usize, step: u64) -> bool {
         let life = &self.keys[key];

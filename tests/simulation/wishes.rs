@@ -260,7 +260,7 @@ impl Client {
     }
 
     fn pattern(&mut self, sight: &Sight<'_>) -> String {
-        match self.dice.once_in(2) {
+        match self.dice.once_in(2) && sight.plan.habits.names_keys {
             true => sight.plan.keys[self.favourite(sight)].clone(),
             false => (*self.dice.pick(&sight.plan.habits.patterns)).to_owned(),
         }

@@ -43,6 +43,8 @@ pub struct Worker {
     listening: std::net::TcpListener,
     accepting: usize,
     resting: bool,
+    /// The last accept failed, and that was said.
+    is_short: bool,
     sockets: Vec<Option<Socket>>,
     timer: Pin<Box<Sleep>>,
     timer_at: Deadline,
@@ -82,6 +84,7 @@ impl Worker {
             listening,
             accepting: 0,
             resting: false,
+            is_short: false,
             sockets: Vec::new(),
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             timer_at: Deadline(0),
@@ -159,15 +162,11 @@ impl Worker {
         self.accepting -= 1;
         let stream = match result {
             Ok(stream) => stream,
-            Err(error) => {
-                if !self.stopping.has_begun() && !self.resting {
-                    tracing::warn!(%error, "no connection could be accepted; trying again shortly");
-                    self.resting = true;
-                    self.flights.rest(ACCEPT_REST);
-                }
-                return;
-            }
+            Err(error) => return self.rest_from_accepting(&error),
         };
+        if std::mem::take(&mut self.is_short) {
+            tracing::info!("connections are accepted again");
+        }
         let id = self.shard.opened(now);
         let slot = id.slot as usize;
         if self.sockets.len() <= slot {
@@ -176,6 +175,18 @@ impl Worker {
         let socket = Socket { id, stream, reading: false, writing: false, over: false };
         self.sockets[slot] = Some(socket);
         self.read_more(id, Box::default());
+    }
+
+    /// Tries again later; says so once, and not for as long as it lasts.
+    fn rest_from_accepting(&mut self, error: &io::Error) {
+        if self.stopping.has_begun() || self.resting {
+            return;
+        }
+        if !std::mem::replace(&mut self.is_short, true) {
+            tracing::warn!(%error, "no connection could be accepted; trying again until one can");
+        }
+        self.resting = true;
+        self.flights.rest(ACCEPT_REST);
     }
 
     fn accept_more(&mut self) {

@@ -9,7 +9,9 @@ use std::fs;
 use std::process::Command;
 
 use crate::harness::{Broker, Http, Request, Setup};
-use crate::help::{Memory, Patience, Witness, has_answer, make_room_for_peers, wait_a_second, wait_until_served};
+use crate::help::{
+    Memory, Patience, Witness, has_answer, make_room_for_peers, wait_a_second, wait_until_served,
+};
 
 /// Of 100 a second, for a whole second with nothing to do but what the witness asks.
 const TICKS_MAX: u64 = 50;

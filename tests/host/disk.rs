@@ -63,7 +63,9 @@ fn a_full_disk_takes_no_key_away() {
         "$LUX" key list --state-dir "$DISK"
         "#
     ));
-    for line in ["add ended with 2", "revoke ended with 2", "the keys are as they were", "there is room again"] {
+    for line in
+        ["add ended with 2", "revoke ended with 2", "the keys are as they were", "there is room again"]
+    {
         assert!(said.contains(line), "{line}:\n{said}");
     }
     assert_eq!(said.matches("No space left on device").count(), 2, "{said}");

@@ -104,7 +104,8 @@ fn four_hundred_viewers_that_never_read_cost_little_and_end_on_the_newest() {
     // 48 MiB for each pair of them, 19 GiB for all, if anybody kept it.
     witness.during(|| {
         thread::scope(|scope| {
-            keys.map(|key| scope.spawn(|| write_past(&broker, &[key]))).map(|producer| producer.join().unwrap())
+            keys.map(|key| scope.spawn(|| write_past(&broker, &[key])))
+                .map(|producer| producer.join().unwrap())
         });
     });
     memory.assert_grew_less_than_mib(48);

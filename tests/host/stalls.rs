@@ -5,6 +5,7 @@
 //!
 //! Read first: `help/stall.rs`.
 
+use std::fs;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -13,7 +14,7 @@ use crate::harness::socket::upgrade;
 use crate::harness::viewer::assert_rising;
 use crate::harness::{Broker, Http, RawSocket, Setup, Viewer, fresh, get, put};
 use crate::help::stall::Stalled;
-use crate::help::{Memory, Witness, has_answer, wait_a_second};
+use crate::help::{Memory, Patience, Witness, has_answer, wait_a_second};
 
 /// Makes things until one adds to this figure of this core: `make` gives the next.
 #[track_caller]
@@ -144,21 +145,38 @@ fn a_viewer_that_waits_for_a_stalled_core_is_not_taken_for_dead() {
         viewer.snapshot();
     }
     let Some(stalled) = Stalled::core(&broker, 2) else { return };
+    // Two commands: the second waits behind the first, and nothing is read behind it.
     for viewer in &mut waiting {
         viewer.say(&format!("{{\"subscribe\":[\"{}\"]}}", scene.far));
+        viewer.say(&format!("{{\"subscribe\":[\"{}\"]}}", scene.near));
     }
     // They read, and so answer each ping, while the second passes; then the snapshot must come, and no close.
-    let read = |mut viewer: Viewer| std::thread::spawn(move || viewer.snapshot());
+    let read = |mut viewer: Viewer| std::thread::spawn(move || [viewer.snapshot(), viewer.snapshot()]);
     let readers: Vec<_> = waiting.into_iter().map(read).collect();
     scene.second();
     scene.second();
     drop(stalled);
     for reader in readers {
         // The witness's second wrote the other key, too.
-        let (seen, _) = reader.join().unwrap();
-        assert!(seen.iter().any(|record| record.key == scene.far), "{seen:?}");
+        let [(far, _), (near, _)] = reader.join().unwrap();
+        assert!(far.iter().any(|record| record.key == scene.far), "{far:?}");
+        assert!(near.iter().any(|record| record.key == scene.near), "{near:?}");
     }
     scene.witness.end_with(broker);
+}
+
+#[track_caller]
+fn wait_until_all_threads_stand(broker: &Broker) {
+    let stands = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.trim().starts_with('T'));
+    let patience = Patience::begin();
+    loop {
+        let tasks = fs::read_dir(format!("/proc/{}/task", broker.pid())).expect("it is there");
+        let stats = tasks.map(|task| fs::read_to_string(task.expect("a thread").path().join("stat")));
+        if stats.map(|stat| stat.expect("a thread's state")).all(stands) {
+            return;
+        }
+        patience.check("a thread goes on");
+    }
 }
 
 #[test]
@@ -175,6 +193,7 @@ fn a_broker_that_was_stopped_for_two_seconds_goes_on() {
         producer.ask(&put("board", "0")).expect(201);
         let memory = Memory::of(&broker);
         broker.signal(Signal::SIGSTOP);
+        wait_until_all_threads_stand(&broker);
         producer.send(&(1..=50).flat_map(|n| put("board", &n.to_string()).bytes()).collect::<Vec<u8>>());
         // The kernel takes them in; they wait for the broker.
         let mut newcomers = broker.connections(20);

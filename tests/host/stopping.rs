@@ -82,6 +82,17 @@ fn begun_reads(broker: &Broker) -> Vec<(Http, Vec<u8>)> {
     KEYS.iter().map(begin).collect()
 }
 
+/// Producers go on until the broker has gone: it goes when the test fails.
+struct EndsIfThisFails<'b>(&'b Broker);
+
+impl Drop for EndsIfThisFails<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.signal(Signal::SIGKILL);
+        }
+    }
+}
+
 #[track_caller]
 fn merge(into: &mut Acknowledged, from: Acknowledged, is_own: bool) {
     for ((key, rev), text) in from {
@@ -104,10 +115,11 @@ fn stopped_under_load(cores: usize) {
                 scope.spawn(move || produce(broker, number, writes))
             })
             .collect();
+        let _guard = EndsIfThisFails(&broker);
         let mut load = Viewer::open(&broker, "/load-a");
+        load.snapshot();
         load.records_until(|record| record.rev >= 500);
-        let watching: Vec<_> =
-            viewers.into_iter().map(|viewer| scope.spawn(move || watch(viewer))).collect();
+        let watching: Vec<_> = viewers.into_iter().map(|viewer| scope.spawn(move || watch(viewer))).collect();
         let began = Instant::now();
         broker.signal(Signal::SIGTERM);
         assert_eq!(load.closed(), 1012);
@@ -130,7 +142,10 @@ fn stopped_under_load(cores: usize) {
         connection.send(rest);
         let record = connection.answer().expect(200).record();
         let last = acknowledged.range(..=(record.key.clone(), u64::MAX)).next_back().expect("it was written");
-        assert!(last.0.0 == record.key && last.0.1 <= record.rev, "{last:?} was acknowledged, not {record:?}");
+        assert!(
+            last.0.0 == record.key && last.0.1 <= record.rev,
+            "{last:?} was acknowledged, not {record:?}"
+        );
         merge(&mut all, [((record.key, record.rev), record.text)].into(), false);
     }
     memory.assert_grew_less_than_mib(24);

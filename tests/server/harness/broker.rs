@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
@@ -101,15 +101,18 @@ impl Setup {
     /// Starts it and waits until it answers.
     #[track_caller]
     pub fn start(self) -> Broker {
+        self.try_start().unwrap_or_else(|(_, stderr)| panic!("lux serve ended before it listened:\n{stderr}"))
+    }
+
+    /// Starts it where it may refuse to run: a broker that answers, or its exit code and what it said.
+    pub fn try_start(self) -> Result<Broker, (i32, String)> {
         let (process, home) = self.spawn();
-        let Some(line) = process.line_with("listening on http://") else {
-            panic!("lux serve ended before it listened:\n{}", process.stderr());
-        };
+        let Some(line) = process.line_with("listening on http://") else { return Err(process.ended()) };
         let address = line.split("listening on http://").nth(1).expect("an address follows");
         let address = address.split(|c: char| !(c.is_ascii_digit() || ".:[]".contains(c))).next().unwrap();
         let address =
             address.trim_end_matches('.').parse().unwrap_or_else(|_| panic!("no address in {line:?}"));
-        Broker { process, address, _home: home }
+        Ok(Broker { process, address, _home: home })
     }
 
     /// Starts it where it must refuse to run: its exit code and what it said.
@@ -118,7 +121,18 @@ impl Setup {
         process.ended()
     }
 
+    /// Asks `lux check` what it thinks of the same start.
+    pub fn check(self) -> Output {
+        let (mut command, _home) = self.command("check");
+        command.stdin(Stdio::null()).output().expect("lux runs")
+    }
+
     fn spawn(self) -> (Process, TempDir) {
+        let (command, home) = self.command("serve");
+        (Process::spawn(command), home)
+    }
+
+    fn command(self, subcommand: &str) -> (Command, TempDir) {
         let home = TempDir::new().expect("a directory for the broker");
         let program = match self.user {
             None => PathBuf::from(env!("CARGO_BIN_EXE_lux")),
@@ -137,7 +151,7 @@ impl Setup {
             command.uid(user).gid(user);
         }
         let state_dir = self.state_dir.unwrap_or_else(|| home.path().join("state"));
-        command.arg("serve").args(["--listen", &self.listen]).args(["--cores", &self.cores.to_string()]);
+        command.arg(subcommand).args(["--listen", &self.listen]).args(["--cores", &self.cores.to_string()]);
         command.arg("--state-dir").arg(state_dir);
         if !self.config.is_empty() {
             let file = home.path().join("lux.toml");
@@ -145,7 +159,7 @@ impl Setup {
             command.arg("--config").arg(file);
         }
         command.args(&self.args).env_clear().envs(self.envs);
-        (Process::spawn(command), home)
+        (command, home)
     }
 }
 

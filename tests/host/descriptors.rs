@@ -70,7 +70,7 @@ fn with_none_left_nobody_is_dropped_and_newcomers_wait() {
     }
     drop(inside);
     wait_until_served(&broker);
-    memory.assert_grew_less_than_mib(16);
+    memory.assert_grew_less_than_mib(6);
     witness.end_with(broker);
 }
 
@@ -105,6 +105,6 @@ fn when_they_are_taken_away_under_it_it_waits_and_says_so_once() {
     let count = waiting.len();
     witness.during(|| served(&mut waiting, count));
     wait_until_served(&broker);
-    memory.assert_grew_less_than_mib(16);
+    memory.assert_grew_less_than_mib(6);
     witness.end_with(broker);
 }

@@ -125,7 +125,7 @@ fn serves_with_locked_memory(setup: impl Fn() -> Setup, kib: usize) -> bool {
             let memory = Memory::of(&broker);
             let mut witness = Witness::of(&broker);
             (0..20).for_each(|_| witness.round());
-            memory.assert_grew_less_than_mib(8);
+            memory.assert_grew_less_than_mib(4);
             witness.end_with(broker);
             true
         }

@@ -148,7 +148,7 @@ fn stopped_under_load(cores: usize) {
         );
         merge(&mut all, [((record.key, record.rev), record.text)].into(), false);
     }
-    memory.assert_grew_less_than_mib(24);
+    memory.assert_grew_less_than_mib(8);
     drop(reads);
     let (code, stderr) = broker.ended();
     assert_eq!(code, 0, "{stderr}");

@@ -10,7 +10,7 @@ use std::fs;
 use crate::harness::viewer::assert_rising;
 use crate::harness::{Broker, Events, Http, Setup, Viewer, get, put};
 use crate::help::wire::{NEAR, Wire};
-use crate::help::{Memory, Namespace, Patience, Witness, wait_a_second};
+use crate::help::{Memory, Namespace, Patience, Witness, all_at_once, wait_a_second};
 
 /// How often TCP sends again what was not acknowledged, before it gives up: some 3 seconds, not a quarter of
 /// an hour.
@@ -32,28 +32,28 @@ struct Peers {
 const STREAMS: usize = 20 + 10 + 10;
 
 impl Peers {
-    fn of(broker: &Broker) -> Peers {
-        let open = |rest: &'static str| {
-            let mut viewer = Viewer::open(broker, rest);
+    fn of(broker: &Broker, etag: &str) -> Peers {
+        let viewers = all_at_once(30, |at| {
+            let mut viewer = Viewer::open(broker, if at < 20 { "/quiet" } else { "/busy" });
             viewer.snapshot();
             viewer
-        };
-        let viewers = (0..20).map(|_| open("/quiet")).chain((0..10).map(|_| open("/busy"))).collect();
-        let mut events: Vec<Events> = (0..10).map(|_| Events::open(broker, "/quiet")).collect();
-        for stream in &mut events {
-            while stream.event().name != "synced" {}
-        }
-        let etag = broker.ask(get("quiet")).etag();
-        let mut http = broker.connections(15);
-        for (at, connection) in http.iter_mut().enumerate() {
+        });
+        let events = all_at_once(10, |_| {
+            let mut events = Events::open(broker, "/quiet");
+            while events.event().name != "synced" {}
+            events
+        });
+        let http = all_at_once(15, |at| {
+            let mut connection = broker.http();
             connection.ask(&get("quiet")).expect(200);
             match at % 3 {
                 // One is idle, one has begun a head, one polls.
                 0 => {}
                 1 => connection.send(b"GET /api/lux/qui"),
-                _ => connection.send(&get("quiet?wait=2").field("If-None-Match", &etag).bytes()),
+                _ => connection.send(&get("quiet?wait=2").field("If-None-Match", etag).bytes()),
             }
-        }
+            connection
+        });
         Peers { _viewers: viewers, _events: events, _http: http }
     }
 }
@@ -65,18 +65,18 @@ fn descriptors(broker: &Broker) -> usize {
 #[test]
 fn peers_that_vanish_are_let_go_and_leave_nothing_behind() {
     let Some([near, far]) = Namespace::several() else { return };
-    let wire = Wire::lay(&near, &far, 0);
+    let Some(wire) = Wire::lay(&near, &far, 0) else { return };
     near.shell(FEW_RETRIES);
-    let setup = Setup::cores(2).limit("ping_interval", "500ms").limit("idle_timeout", "2s");
-    let broker = listening(&near, setup.limit("head_timeout", "2s").limit("body_timeout", "2s"));
+    let setup = Setup::cores(2).limit("ping_interval", "1s").limit("idle_timeout", "3s");
+    let broker = listening(&near, setup.limit("head_timeout", "3s").limit("body_timeout", "2s"));
     let (mut witness, mut asker) = near.run(|| (Witness::of(&broker), broker.http()));
-    asker.ask(&put("quiet", "0")).expect(201);
+    let etag = asker.ask(&put("quiet", "0")).expect(201).etag();
     asker.ask(&put("busy", "0")).expect(201);
     wait_a_second(&mut asker, "clock");
     let (open, memory) = (descriptors(&broker), Memory::of(&broker));
     let connections = |asker: &mut Http| asker.figures("lux_connections").iter().sum::<u64>() as usize;
     let there = connections(&mut asker);
-    let peers = far.run(|| Peers::of(&broker));
+    let peers = witness.during(|| far.run(|| Peers::of(&broker, &etag))).0;
     // The one before may have been idle for too long.
     let mut asker = near.run(|| broker.http());
     assert!(connections(&mut asker) >= there + STREAMS, "all who watch are there");
@@ -95,7 +95,7 @@ fn peers_that_vanish_are_let_go_and_leave_nothing_behind() {
     }
     assert_eq!(descriptors(&broker), open, "each of them has given its descriptor back");
     assert_eq!(asker.figures("lux_viewers").iter().sum::<u64>(), 4, "only the witness still watches");
-    memory.assert_grew_less_than_mib(12);
+    memory.assert_grew_less_than_mib(6);
     drop(peers);
     drop(asker);
     witness.end_with(broker);
@@ -104,10 +104,10 @@ fn peers_that_vanish_are_let_go_and_leave_nothing_behind() {
 #[test]
 fn a_wire_that_is_mended_in_time_loses_nobody() {
     let Some([near, far]) = Namespace::several() else { return };
-    let wire = Wire::lay(&near, &far, 0);
+    let Some(wire) = Wire::lay(&near, &far, 0) else { return };
     let broker = listening(&near, Setup::cores(2));
     let (mut witness, mut asker) = near.run(|| (Witness::of(&broker), broker.http()));
-    let mut viewers: Vec<Viewer> = far.run(|| (0..20).map(|_| Viewer::open(&broker, "/board")).collect());
+    let mut viewers = far.run(|| all_at_once(20, |_| Viewer::open(&broker, "/board")));
     for viewer in &mut viewers {
         viewer.snapshot();
     }
@@ -127,7 +127,7 @@ fn a_wire_that_is_mended_in_time_loses_nobody() {
             assert_eq!(seen.last(), Some(&last));
         }
     }
-    memory.assert_grew_less_than_mib(8);
+    memory.assert_grew_less_than_mib(4);
     drop((viewers, asker));
     witness.end_with(broker);
 }

@@ -16,6 +16,8 @@ pub use memory::Memory;
 pub use namespace::Namespace;
 pub use witness::Witness;
 
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Broker, Http, PATIENCE, Request, get, put};
@@ -47,6 +49,16 @@ pub fn wait_until_served(broker: &Broker) {
         }
         until.check("newcomers are not served again");
     }
+}
+
+/// Makes so many things at once, each on a thread of its own: over a slow wire, one after the other takes long.
+#[track_caller]
+pub fn all_at_once<T: Send>(count: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    thread::scope(|scope| {
+        let make = &make;
+        let makers: Vec<_> = (0..count).map(|at| scope.spawn(move || make(at))).collect();
+        makers.into_iter().map(|maker| maker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
 }
 
 /// Whether an answer, or an end, can be read at once.

@@ -18,6 +18,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tappers::Tun;
 
 use super::Namespace;
+use super::rights::skip;
 use crate::harness::Dice;
 
 /// How long a packet is on its way, drawn evenly; so neighbours overtake each other.
@@ -56,10 +57,15 @@ struct Parcel {
 }
 
 impl Wire {
-    /// Lays it: the near end gets [`NEAR`]. Of a hundred packets each way so many are lost.
-    pub fn lay(near: &Namespace, far: &Namespace, loss_percent: usize) -> Wire {
-        let ends = [(near, NEAR), (far, FAR)].map(|(namespace, address)| {
-            let mut tun = namespace.run(|| Tun::new().expect("a TUN device can be made"));
+    /// Lays it: the near end gets [`NEAR`]. Of a hundred packets each way so many are lost. `None`, said aloud,
+    /// where there are no TUN devices.
+    pub fn lay(near: &Namespace, far: &Namespace, loss_percent: usize) -> Option<Wire> {
+        let devices = [near, far].map(|namespace| namespace.run(Tun::new));
+        let [Ok(near_end), Ok(far_end)] = devices else {
+            skip("no TUN device can be made: is there a /dev/net/tun?");
+            return None;
+        };
+        let ends = [(near, NEAR, near_end), (far, FAR, far_end)].map(|(namespace, address, mut tun)| {
             tun.set_nonblocking(true).expect("a device can be asked not to wait");
             namespace.shell(&format!("ip address add {address}/24 dev tun0; ip link set tun0 up"));
             Arc::new(tun)
@@ -71,7 +77,7 @@ impl Wire {
             let faults = faults.clone();
             thread::spawn(move || carry(&from, &to, &faults, Dice(seed)))
         });
-        Wire { carriers: carriers.collect(), faults }
+        Some(Wire { carriers: carriers.collect(), faults })
     }
 
     /// Nothing comes through any more, not even an end.

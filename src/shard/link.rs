@@ -27,7 +27,7 @@ fn is_beginning(message: &PeerMessage) -> bool {
 #[derive(Default)]
 pub struct Link {
     queue: VecDeque<PeerMessage>,
-    /// From this length on the queue is looked through: twice what the last look left.
+    /// From this length on the queue is looked through: twice what the last look left, since it was last empty.
     tidy_at: usize,
     /// What the messages that have left make the other core believe we watch there.
     told: HashSet<Pattern, foldhash::quality::FixedState>,
@@ -76,6 +76,9 @@ impl Link {
             self.told.insert(pattern.clone());
         } else if let PeerMessage::Unwatch { pattern } = &message {
             self.told.remove(pattern);
+        }
+        if self.queue.is_empty() {
+            self.tidy_at = 0;
         }
         Some(message)
     }

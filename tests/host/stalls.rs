@@ -15,15 +15,15 @@ use crate::harness::socket::upgrade;
 use crate::harness::viewer::assert_rising;
 use crate::harness::{Broker, Http, RawSocket, Setup, Viewer, fresh, get, put};
 use crate::help::stall::Stalled;
-use crate::help::{Memory, Patience, Witness, has_answer, wait_a_second};
+use crate::help::{Memory, Patience, Witness, figures, has_answer, wait_a_second};
 
 /// Makes things until one adds to this figure of this core: `make` gives the next.
 #[track_caller]
 fn placed<T>(asker: &mut Http, figure: &str, core: usize, mut make: impl FnMut() -> T) -> T {
     for _ in 0..200 {
-        let before = asker.figures(figure);
+        let before = figures(asker, figure);
         let made = make();
-        if asker.figures(figure)[core] > before[core] {
+        if figures(asker, figure)[core] > before[core] {
             return made;
         }
     }

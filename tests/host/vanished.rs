@@ -10,7 +10,7 @@ use std::fs;
 use crate::harness::viewer::assert_rising;
 use crate::harness::{Broker, Events, Http, Setup, Viewer, get, put};
 use crate::help::wire::{NEAR, Wire};
-use crate::help::{Memory, Namespace, Patience, Witness, all_at_once, wait_a_second};
+use crate::help::{Memory, Namespace, Patience, Witness, all_at_once, figures, wait_a_second};
 
 /// How often TCP sends again what was not acknowledged, before it gives up: some 3 seconds, not a quarter of
 /// an hour.
@@ -74,7 +74,7 @@ fn peers_that_vanish_are_let_go_and_leave_nothing_behind() {
     asker.ask(&put("busy", "0")).expect(201);
     wait_a_second(&mut asker, "clock");
     let (open, memory) = (descriptors(&broker), Memory::of(&broker));
-    let connections = |asker: &mut Http| asker.figures("lux_connections").iter().sum::<u64>() as usize;
+    let connections = |asker: &mut Http| figures(asker, "lux_connections").iter().sum::<u64>() as usize;
     let there = connections(&mut asker);
     let peers = witness.during(|| far.run(|| Peers::of(&broker, &etag))).0;
     // The one before may have been idle for too long.
@@ -94,7 +94,7 @@ fn peers_that_vanish_are_let_go_and_leave_nothing_behind() {
         patience.check("somebody who vanished is still there");
     }
     assert_eq!(descriptors(&broker), open, "each of them has given its descriptor back");
-    assert_eq!(asker.figures("lux_viewers").iter().sum::<u64>(), 4, "only the witness still watches");
+    assert_eq!(figures(&mut asker, "lux_viewers").iter().sum::<u64>(), 4, "only the witness still watches");
     memory.assert_grew_less_than_mib(6);
     drop(peers);
     drop(asker);

@@ -37,6 +37,15 @@ pub fn wait_a_second(asker: &mut Http, key: &str) {
     asker.ask(&get(&format!("{key}?wait=1")).field("If-None-Match", &etag)).expect(304);
 }
 
+/// One of the broker's figures (`/metrics`), for each core in turn.
+#[track_caller]
+pub fn figures(asker: &mut Http, name: &str) -> Vec<u64> {
+    let metrics = asker.ask(&Request::new("GET", "/metrics")).expect(200);
+    let start = format!("{name}{{core=");
+    let lines = metrics.text().lines().filter(|line| line.starts_with(&start));
+    lines.map(|line| line.rsplit(' ').next().and_then(|n| n.parse().ok()).expect("a figure")).collect()
+}
+
 /// Connects until it is served again.
 #[track_caller]
 pub fn wait_until_served(broker: &Broker) {

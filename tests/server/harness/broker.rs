@@ -74,24 +74,6 @@ impl Setup {
         self
     }
 
-    /// Allows it only so many file descriptors.
-    pub fn descriptors(mut self, count: usize) -> Setup {
-        self.ulimits.push(format!("ulimit -n {count}"));
-        self
-    }
-
-    /// Allows it to lock only so much memory.
-    pub fn locked_kib(mut self, kib: usize) -> Setup {
-        self.ulimits.push(format!("ulimit -l {kib}"));
-        self
-    }
-
-    /// Runs it as this user and the group of that number, from a copy that this user can reach. Takes root.
-    pub fn user(mut self, id: u32) -> Setup {
-        self.user = Some(id);
-        self
-    }
-
     /// Uses this state directory, not one of its own.
     pub fn state_dir(mut self, dir: &Path) -> Setup {
         self.state_dir = Some(dir.to_owned());
@@ -119,12 +101,6 @@ impl Setup {
     pub fn start_refused(self) -> (i32, String) {
         let (process, _home) = self.spawn();
         process.ended()
-    }
-
-    /// Asks `lux check` what it thinks of the same start.
-    pub fn check(self) -> Output {
-        let (mut command, _home) = self.command("check");
-        command.stdin(Stdio::null()).output().expect("lux runs")
     }
 
     fn spawn(self) -> (Process, TempDir) {
@@ -160,6 +136,34 @@ impl Setup {
         }
         command.args(&self.args).env_clear().envs(self.envs);
         (command, home)
+    }
+}
+
+/// A start that may fail, and looks at the process: what the tests of the host need, which share this harness.
+#[allow(dead_code)]
+impl Setup {
+    /// Allows it only so many file descriptors.
+    pub fn descriptors(mut self, count: usize) -> Setup {
+        self.ulimits.push(format!("ulimit -n {count}"));
+        self
+    }
+
+    /// Allows it to lock only so much memory.
+    pub fn locked_kib(mut self, kib: usize) -> Setup {
+        self.ulimits.push(format!("ulimit -l {kib}"));
+        self
+    }
+
+    /// Runs it as this user and the group of that number, from a copy that this user can reach. Takes root.
+    pub fn user(mut self, id: u32) -> Setup {
+        self.user = Some(id);
+        self
+    }
+
+    /// Asks `lux check` what it thinks of the same start.
+    pub fn check(self) -> Output {
+        let (mut command, _home) = self.command("check");
+        command.stdin(Stdio::null()).output().expect("lux runs")
     }
 }
 
@@ -237,11 +241,6 @@ impl Broker {
         self.status_kib("VmRSS:")
     }
 
-    /// The most memory that was resident at any moment since the start, in KiB.
-    pub fn peak_resident_kib(&self) -> usize {
-        self.status_kib("VmHWM:")
-    }
-
     fn status_kib(&self, name: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
         let line = status.lines().find(|line| line.starts_with(name)).expect("the line is there");
@@ -252,11 +251,13 @@ impl Broker {
     pub fn pid(&self) -> i32 {
         self.process.pid()
     }
+}
 
-    /// One of its figures (`/metrics`), for each core in turn.
-    #[track_caller]
-    pub fn figures(&self, name: &str) -> Vec<u64> {
-        self.http().figures(name)
+#[allow(dead_code)]
+impl Broker {
+    /// The most memory that was resident at any moment since the start, in KiB.
+    pub fn peak_resident_kib(&self) -> usize {
+        self.status_kib("VmHWM:")
     }
 
     /// Processor time used so far, in clock ticks (of which Linux counts 100 a second).

@@ -57,15 +57,6 @@ impl Http {
         self.answer_to(&request.method)
     }
 
-    /// One of the broker's figures (`/metrics`), for each core in turn.
-    #[track_caller]
-    pub fn figures(&mut self, name: &str) -> Vec<u64> {
-        let metrics = self.ask(&Request::new("GET", "/metrics")).expect(200);
-        let start = format!("{name}{{core=");
-        let lines = metrics.text().lines().filter(|line| line.starts_with(&start));
-        lines.map(|line| line.rsplit(' ').next().and_then(|n| n.parse().ok()).expect("a figure")).collect()
-    }
-
     /// Reads the next answer, to a request with any method but HEAD.
     #[track_caller]
     pub fn answer(&mut self) -> Answer {

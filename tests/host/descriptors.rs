@@ -91,7 +91,7 @@ fn when_they_are_taken_away_under_it_it_waits_and_says_so_once() {
     wait_a_second(&mut asker, "clock");
     let open = fs::read_dir(format!("/proc/{}/fd", broker.pid())).expect("it runs").count();
     limit_descriptors(&broker, open);
-    // Each core has eight accepts with the kernel, which were begun under the old limit.
+    // None of them can be let in, whatever the broker believed that there was room for.
     let mut waiting = crowd(&broker, 200);
     witness.during(|| broker.line_with("no connection could be accepted"));
     for _ in 0..3 {

@@ -11,7 +11,6 @@
 #[allow(dead_code, unused_imports)]
 mod harness;
 
-
 mod requests;
 
 mod sweep;

@@ -11,7 +11,7 @@
 //! | `400` | an answer with this status, and the connection goes on |
 //! | `400!` | an answer with this status that says `Connection: close`, and the connection ends |
 //! | `200h` | the same to a HEAD: no body |
-//! | `100` | an interim answer |
+//! | `!` | the connection ends without a further word |
 //! | `101` | a WebSocket: a ping that follows is answered |
 //! | `=1` | afterwards the state of `KEY` is `1`; otherwise it has none |
 
@@ -89,10 +89,10 @@ fn play_one(broker: &Broker, vector: &Vector, cut: Cut) {
     let ends = words.iter().any(|word| word.ends_with('!'));
     for word in &words {
         match *word {
-            "100" => assert_eq!(connection.head().status, 100, "{cut:?}"),
             "101" => return expect_pong(RawSocket::accepted(connection), b"tail"),
+            "!" => {}
             _ if word.starts_with('=') => {}
-            _ => expect_answer(&mut connection, word, cut),
+            _ => expect_answer(&mut connection, word, cut, vector.sent.contains("100-continue")),
         }
     }
     if ends {
@@ -112,10 +112,15 @@ fn play_one(broker: &Broker, vector: &Vector, cut: Cut) {
 }
 
 #[track_caller]
-fn expect_answer(connection: &mut Http, word: &str, cut: Cut) {
+fn expect_answer(connection: &mut Http, word: &str, cut: Cut, may_wait: bool) {
     let is_head = word.contains('h');
     let status = word.trim_end_matches(['!', 'h']).parse::<u16>().unwrap_or_else(|_| panic!("word {word:?}"));
-    let answer = connection.answer_to(if is_head { "HEAD" } else { "GET" });
+    let method = if is_head { "HEAD" } else { "GET" };
+    let mut answer = connection.answer_to(method);
+    if may_wait && answer.status() == 100 {
+        // Leave to send a body is for whoever has not sent it, and that depends on the cut.
+        answer = connection.answer_to(method);
+    }
     let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]).into_owned();
     assert_eq!(answer.status(), status, "{cut:?}: {text}");
     assert_eq!(answer.head.says_close(), word.ends_with('!'), "{cut:?}: Connection: close with {status}");

@@ -191,7 +191,7 @@ impl Http {
                 return (bytes.len(), refuse_and_close(error, Format::of_the_unread(&house.origins)));
             }
         };
-        let (body_used, step) = match route::plan(&head, house, now) {
+        let (body_used, step) = match (house.manners.plan)(&head, house, now) {
             Ok(plan) => self.after_head(&head, plan, rest, house),
             Err(error) => self.refuse_head(&head, error, house),
         };

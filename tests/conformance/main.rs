@@ -4,14 +4,20 @@
 //! Every vector of a table is tried; those that fail are all listed, by name. Where Lux is stricter than an RFC
 //! asks, a comment beside the vector says why.
 //!
-//! Read first: `table.rs`; then a table, such as `http/framing.txt`; then `requests.rs` and `frames.rs`, which play
-//! them.
+//! Read first: `table.rs`; then a table, such as `http/framing.txt` or `socket/frames.txt`; then `requests.rs` and
+//! `frames.rs`, which play them.
 
 #[path = "../server/harness/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod harness;
 
+mod echo {
+    //! The layer under test with nothing behind it; a program of its own, too (`cargo run --example echo`).
+    pub mod service;
+}
+mod frames;
+mod generated;
 mod requests;
-
+mod script;
 mod sweep;
 mod table;

@@ -92,7 +92,7 @@ pub fn unescape(text: &str) -> Vec<u8> {
 
 /// Where the bracket closes that was opened before `text`.
 #[track_caller]
-fn closing(text: &str) -> usize {
+pub fn closing(text: &str) -> usize {
     let mut open = 1;
     let closes = |byte: u8| {
         match byte {

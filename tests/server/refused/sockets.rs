@@ -6,7 +6,6 @@
 //!
 //! Read first: `refused/mod.rs`, then `harness/socket.rs`.
 
-use super::assert_others_go_on;
 use crate::harness::{Broker, RawSocket, Viewer, frame, fresh, put};
 
 crate::on_1_2_4_cores!(
@@ -97,7 +96,7 @@ fn a_breach_harms_no_other_viewer(broker: &Broker) {
     }
     for n in 1..=10_u64 {
         let mut breaker = RawSocket::open_synced(broker, &format!("/{key}"));
-        breaker.send(b"\x81\x05hello");
+        assert!(breaker.try_send(b"\x81\x05hello"));
         broker.ask(put(&key, &n.to_string()));
         assert_eq!(breaker.close_code(), 1002);
         for viewer in &mut viewers {

@@ -12,6 +12,7 @@
 //! | `400!` | an answer with this status that says `Connection: close`, and the connection ends |
 //! | `200h` | the same to a HEAD: no body |
 //! | `!` | the connection ends without a further word |
+//! | `...` | no answer to so much: nothing follows but the end of sending, and the connection ends without a word |
 //! | `101` | a WebSocket: a ping that follows is answered |
 //! | `=1` | afterwards the state of `KEY` is `1`; otherwise it has none |
 
@@ -80,17 +81,19 @@ fn play_one(broker: &Broker, vector: &Vector, cut: Cut) {
     let auth = format!("Authorization: Bearer {API_KEY}");
     let bytes = unescape(&vector.sent.replace("KEY", &key).replace("AUTH", &auth));
     let words: Vec<&str> = vector.expected.split(' ').collect();
-    let tail = match words.contains(&"101") {
-        true => frame(0x89, b"tail"),
-        false => put(&tail_key, "\"tail\"").bytes(),
+    let tail = match () {
+        () if words.contains(&"...") => Vec::new(),
+        () if words.contains(&"101") => frame(0x89, b"tail"),
+        () => put(&tail_key, "\"tail\"").bytes(),
     };
     let mut connection = broker.http();
     send(&mut connection, &[bytes, tail].concat(), cut);
-    let ends = words.iter().any(|word| word.ends_with('!'));
+    let ends = words.iter().any(|word| word.ends_with(['!', '.']));
     for word in &words {
         match *word {
             "101" => return expect_pong(RawSocket::accepted(connection), b"tail"),
             "!" => {}
+            "..." => connection.finish_sending(),
             _ if word.starts_with('=') => {}
             _ => expect_answer(&mut connection, word, cut, vector.sent.contains("100-continue")),
         }

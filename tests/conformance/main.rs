@@ -11,6 +11,7 @@
 #[allow(dead_code, unused_imports)]
 mod harness;
 
+mod clients;
 mod echo {
     //! The layer under test with nothing behind it; a program of its own, too (`cargo run --example echo`).
     pub mod service;

@@ -160,7 +160,7 @@ impl Shard {
     /// Writes an answer; the connection ends with it if the answer says so.
     pub(super) fn write_reply(&mut self, id: ConnId, reply: &Reply, format: &Format) {
         self.counters.requests += 1;
-        let letterhead = reply::Letterhead { epoch: &self.house.epoch, wall_ms: self.now.wall_ms };
+        let letterhead = reply::Letterhead { epoch: &self.house.epoch, date: self.date.at(self.now.wall_ms) };
         let Some(conn) = self.conns.get_mut(id) else { return };
         let last;
         let format = match self.house.draining {

@@ -17,6 +17,7 @@ use crate::compare::Compare;
 use crate::failure::Failure;
 use crate::scenario::Course;
 use crate::scenario::fanout::{self, Fanout};
+use crate::speech::Kind;
 use crate::target::Target;
 
 /// Who takes part. A peer is one more variant, with how to start it in [`Bench::start`] and how to talk to
@@ -154,7 +155,8 @@ impl Bench {
         // taskset becomes the server: the process is the same.
         let pid = child.id();
         let found = address(&mut child);
-        let target = found.and_then(|url| Target::lux(contender.name(), &url, Some(API_KEY), Some(pid)));
+        let target =
+            found.and_then(|url| Target::new(contender.name(), Kind::Lux, &url, Some(API_KEY), Some(pid)));
         match target {
             Ok(target) => Ok(Running { child, target }),
             Err(failure) => {

@@ -64,4 +64,6 @@ app.ws(
     },
 )
 app.listen({"port": int(sys.argv[1]), "host": "127.0.0.1"}, lambda config: None)
-app.run()
+# `app.run()` would turn asyncio's loop and libuv's in turn, without rest, and use all of a processor always. Nothing here
+# is asynchronous in Python's sense, so libuv's own loop does, and sleeps while there is nothing to do.
+app.loop.uv_loop.run()

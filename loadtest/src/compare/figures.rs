@@ -7,10 +7,10 @@
 
 use serde::Serialize;
 
-use crate::compare::cases::MANY_KEYS;
-use crate::compare::cases::Measured;
+use crate::compare::cases::{MANY_KEYS, Measured};
 use crate::compare::peer::Peer;
 use crate::compare::server::Contender::{self, Accept, Echo, Lux, LuxOnTwo, Send};
+use crate::report::Report;
 
 /// One figure, over all rounds.
 #[derive(Serialize)]
@@ -58,7 +58,7 @@ impl Values {
 struct Round<'a>(&'a [Measured]);
 
 impl Round<'_> {
-    fn report(&self, case: &str, who: Contender) -> Option<&crate::report::Report> {
+    fn report(&self, case: &str, who: Contender) -> Option<&Report> {
         self.0.iter().find(|measured| measured.case == case && measured.contender == who).map(|m| &m.report)
     }
 
@@ -70,11 +70,14 @@ impl Round<'_> {
         Some(self.report(case, who)?.latency(name)?.p50)
     }
 
-    /// Measurements of this one; the ceilings' count as Lux's.
-    fn of(&self, who: Contender) -> impl Iterator<Item = &crate::report::Report> {
-        let is_own =
-            move |other: Contender| if who == Lux { Peer::of(other).is_none() } else { other == who };
-        self.0.iter().filter(move |measured| is_own(measured.contender)).map(|measured| &measured.report)
+    /// Measurements of this one, if there are any; the ceilings' count as Lux's.
+    fn of(&self, who: Contender) -> Option<impl Iterator<Item = &Report>> {
+        let is_own = move |measured: &&Measured| match who {
+            Lux => Peer::of(measured.contender).is_none(),
+            peer => measured.contender == peer,
+        };
+        let mut own = self.0.iter().filter(is_own).map(|measured| &measured.report).peekable();
+        own.peek().is_some().then_some(own)
     }
 
     fn p99(&self, case: &str, who: Contender, name: &str) -> Option<f64> {
@@ -223,17 +226,17 @@ const FIGURES: &[(&str, &str, Option<f64>, Pick)] = &[
         )
     }),
     ("all measurements: errors", ALL, Some(0.0), |round, who| {
-        Some(round.of(who).map(|report| report.error_count()).sum::<u64>() as f64)
+        let errors: u64 = round.of(who)?.map(|report| report.error_count()).sum();
+        Some(errors as f64)
     }),
     ("all measurements: longest a server waited for its core, %", ALL, None, |round, who| {
-        let waits = round.of(who).filter_map(|report| report.get("broker waited for its core, %"));
+        let waits = round.of(who)?.filter_map(|report| report.get("broker waited for its core, %"));
         Some(waits.fold(0.0, f64::max))
     }),
     ("all measurements: those in which the generator was the bottleneck", ALL, None, |round, who| {
-        let is_bottleneck = |report: &&crate::report::Report| {
-            report.generator.as_ref().is_some_and(|load| load.bottleneck.is_some())
-        };
-        Some(round.of(who).filter(is_bottleneck).count() as f64)
+        let is_bottleneck =
+            |report: &&Report| report.generator.as_ref().is_some_and(|load| load.bottleneck.is_some());
+        Some(round.of(who)?.filter(is_bottleneck).count() as f64)
     }),
 ];
 
@@ -258,7 +261,6 @@ pub fn all(rounds: &[Vec<Measured>], peers: &[Contender]) -> Vec<Figure> {
 mod tests {
     use super::*;
     use crate::compare::server::Contender::Nchan;
-    use crate::report::Report;
 
     fn measured(contender: Contender, micros: f64) -> Measured {
         let mut report = Report::new("ack", "test");

@@ -64,7 +64,22 @@ impl Peer {
 ///
 /// # Errors
 /// It ends at once, or does not listen within fifteen seconds.
-pub fn start(mut command: Command, peer: &Peer) -> Result<(Child, String, SocketAddr), Failure> {
+pub fn start(
+    mut command: impl FnMut() -> Command,
+    peer: &Peer,
+) -> Result<(Child, String, SocketAddr), Failure> {
+    // A port that was free may be taken by the time the peer gets to it.
+    const ATTEMPTS: usize = 3;
+    let mut started = try_to_start(command(), peer);
+    for _ in 1..ATTEMPTS {
+        if started.is_err() {
+            started = try_to_start(command(), peer);
+        }
+    }
+    started
+}
+
+fn try_to_start(mut command: Command, peer: &Peer) -> Result<(Child, String, SocketAddr), Failure> {
     const PATIENCE: Duration = Duration::from_secs(15);
     let ports = free_ports().map_err(Failure::of("finding free ports"))?;
     let [address, second] = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
@@ -87,9 +102,18 @@ pub fn start(mut command: Command, peer: &Peer) -> Result<(Child, String, Socket
     Ok((child, format!("http://{address}"), producers))
 }
 
+/// Two ports that nobody listens on, below those that the kernel gives to connections of its own choice: of ten
+/// thousand viewers one might sit on it.
 fn free_ports() -> std::io::Result<[u16; 2]> {
-    let (one, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
-    Ok([one.local_addr()?.port(), other.local_addr()?.port()])
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 12_000;
+    let begin = (std::process::id() % u32::from(COUNT)) as u16;
+    let all = (0..COUNT).map(|at| FIRST + (begin + at) % COUNT);
+    let mut free = all.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    match (free.next(), free.next()) {
+        (Some(one), Some(other)) => Ok([one, other]),
+        (None, _) | (_, None) => Err(std::io::ErrorKind::AddrInUse.into()),
+    }
 }
 
 fn answers(address: SocketAddr) -> bool {
@@ -139,15 +163,18 @@ mod tests {
             assert!(folder.join("install").exists() && folder.join("start").exists(), "{}", folder.display());
             assert_eq!(Peer::named(&[peer.folder.to_owned()]).ok(), Some(vec![peer.contender]));
         }
-        let refused = Peer::named(&["kafka".to_owned()]).err().expect("refused").to_string();
+        let refused = Peer::named(&["kafka".to_owned()]).expect_err("refused").to_string();
         assert!(refused.contains("kafka") && refused.contains("node-ws"), "{refused}");
     }
 
     #[test]
     fn a_peer_that_ends_at_once_says_why() {
-        let mut command = Command::new("sh");
-        command.args(["-c", "echo no such broker >&2; exit 1"]);
-        let why = start(command, &PEERS[0]).err().expect("it does not start").to_string();
+        let command = || {
+            let mut command = Command::new("sh");
+            command.args(["-c", "echo no such broker >&2; exit 1"]);
+            command
+        };
+        let why = start(command, &PEERS[0]).expect_err("it does not start").to_string();
         assert!(why.contains("nchan did not start"), "{why}");
     }
 }

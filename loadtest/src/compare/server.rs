@@ -200,8 +200,12 @@ impl Bench {
     fn start_peer(&self, peer: &Peer) -> Result<Running, Failure> {
         let scratch = self.scratch.join(peer.folder);
         std::fs::create_dir_all(&scratch).map_err(Failure::of("making a folder for a peer"))?;
-        let mut command = self.pinned(false);
-        command.arg(self.peers_config.join(peer.folder).join("start")).arg(&self.peers_cache).arg(&scratch);
+        let command = || {
+            let mut command = self.pinned(false);
+            command.arg(self.peers_config.join(peer.folder).join("start"));
+            command.arg(&self.peers_cache).arg(&scratch);
+            command
+        };
         let (child, url, producer_address) = peer::start(command, peer)?;
         let pid = Some(child.id());
         let mut target = Target::new(peer.contender.name(), peer.kind, &url, None, pid)?;

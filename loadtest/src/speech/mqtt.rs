@@ -87,7 +87,7 @@ impl Speech for Mqtt {
     fn read_message<'a>(&self, bytes: &'a [u8]) -> Progress<Said<'a>> {
         read_packet(bytes).and_then(|(first, rest)| match (first >> 4, rest) {
             (3, state) => Ok(Said::state(state)),
-            (9, [.., 0 | 1 | 2]) => Ok(Said::synced()),
+            (9, [.., 0..=2]) => Ok(Said::synced()),
             (9, _) => Err("the subscription was refused"),
             (2, [_, refused]) if *refused > 0 => Err("the connection was refused"),
             _ => Ok(Said::default()),

@@ -34,7 +34,7 @@ use crate::access::{Access, Origins};
 use crate::conn::route::House;
 use crate::conn::{Life, Speech};
 use crate::counters::Counters;
-use crate::ids::{ConnId, Epoch, ShardId};
+use crate::ids::{ConnId, Epoch, KeyId, ShardId};
 use crate::limits::{Limits, REFUSED_AT_ONCE_MAX};
 use crate::shard::conns::Conns;
 use crate::shard::contract::Close;
@@ -44,6 +44,7 @@ use crate::shard::owner::Owner;
 use crate::shard::store::Store;
 use crate::shard::timers::Timers;
 use crate::time::{Deadline, Now};
+use crate::wire::response::DateLine;
 
 /// What a core is told once, at its start.
 pub struct Config {
@@ -71,6 +72,7 @@ pub struct Shard {
     owner: Owner,
     house: House,
     now: Now,
+    date: DateLine,
     store: Store,
     groups: Groups,
     conns: Conns,
@@ -82,7 +84,11 @@ pub struct Shard {
     next_expiry_ms: Option<u64>,
     /// Connections that there are descriptors for.
     descriptors: usize,
-    /// Connections that may have something to send, oldest first.
+    /// Keys that have a newer record of which nobody was told yet.
+    changed: Vec<KeyId>,
+    /// HTTP connections that may have an answer to send, oldest first.
+    answering: VecDeque<ConnId>,
+    /// Viewers and polls that may have something to send, oldest first.
     ready: VecDeque<ConnId>,
     closes: VecDeque<(ConnId, Close)>,
     /// Connections that may be read again.
@@ -101,6 +107,7 @@ impl Shard {
             owner: Owner::new(hash_seed, shards),
             house: House { epoch, limits, access, origins, draining: false },
             now: Now::default(),
+            date: DateLine::default(),
             store: Store::default(),
             groups: Groups::default(),
             conns: Conns::default(),
@@ -109,6 +116,8 @@ impl Shard {
             timers: Timers::default(),
             next_expiry_ms,
             descriptors,
+            changed: Vec::new(),
+            answering: VecDeque::new(),
             ready: VecDeque::new(),
             closes: VecDeque::new(),
             resumed: VecDeque::new(),
@@ -218,7 +227,10 @@ impl Shard {
             && !conn.outbox.is_in_flight()
         {
             conn.queued = true;
-            self.ready.push_back(id);
+            match &conn.speech {
+                Speech::Http(..) => self.answering.push_back(id),
+                Speech::Stream(_) => self.ready.push_back(id),
+            }
         }
     }
 }

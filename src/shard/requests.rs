@@ -96,7 +96,7 @@ impl Shard {
             }
         } else {
             self.wait(id, Waiting::Owner(format));
-            self.links[owner.index()].push(PeerMessage::Ask { ticket: id, question });
+            self.tell(owner, PeerMessage::Ask { ticket: id, question });
         }
     }
 
@@ -112,7 +112,7 @@ impl Shard {
         let parts = vec![(self.id, Box::new(self.counters()))];
         self.wait(id, Waiting::Metrics { format, remaining, parts });
         for other in self.owner.others(self.id) {
-            self.links[other.index()].push(PeerMessage::Count { ticket: id });
+            self.tell(other, PeerMessage::Count { ticket: id });
         }
         if remaining == 0 {
             self.finish_metrics(id);

@@ -243,6 +243,10 @@ impl Shard {
     pub(super) fn beat(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let Speech::Stream(stream) = &mut conn.speech else { return };
+        if stream.has_command_waiting() {
+            // Nothing is read behind a command that waits for another core, so its pongs are not heard.
+            stream.pings_unanswered = 0;
+        }
         if stream.pings_unanswered >= 2 {
             return self.close_viewer(id, 1011, "two pings went unanswered");
         }

@@ -298,15 +298,23 @@ impl Client {
     }
 
     /// The broker has said all it will say on this connection; whole, or broken off.
-    /// `quiet_ms` is the longest time in which nothing reached the broker.
-    pub fn ended(&mut self, whole: bool, quiet_ms: u64, sight: &Sight<'_>) -> Kept {
+    /// `quiet_ms` is the longest time in which nothing reached the broker; `unsent` says that it then waited for
+    /// more of what we had begun to send.
+    pub fn ended(&mut self, whole: bool, quiet_ms: u64, unsent: bool, sight: &Sight<'_>) -> Kept {
         let Some(line) = self.line.take() else { return Ok(()) };
         let may = self.view.patterns.iter().all(|pattern| sight.table.may_read(self.holder, pattern));
         let is_sent_away = sight.draining || !may || !sight.table.is_lasting(self.holder);
         if !whole || self.role == Role::Vandal {
             return Ok(());
         }
-        let is_idle = quiet_ms >= if line.answers == 0 { 10_000 } else { 75_000 } || sight.draining;
+        let patience_ms = match line.answers {
+            0 => 10_000,
+            // It may be the rest of a body whose request was refused with its head, and gets no second answer;
+            // what stands behind it never came.
+            _ if unsent => 30_000,
+            _ => 75_000,
+        };
+        let is_idle = quiet_ms >= patience_ms || sight.draining;
         if line.said_end {
             // Who will say nothing more is answered what it asked before; but for a poll, which it has given up
             // with whatever stands behind it, and for streams, which end.

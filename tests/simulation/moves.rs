@@ -135,6 +135,7 @@ impl World {
             arrived_ms: self.now.monotonic_ms,
             was_cut: false,
             quiet_ms: 0,
+            unsent: false,
         };
         let at = self.socks.iter().position(Option::is_none).unwrap_or(self.socks.len());
         if at == self.socks.len() {
@@ -346,10 +347,11 @@ impl World {
     /// A client has heard the last of a connection.
     fn hang_up(&mut self, client: usize, at: usize) -> Kept {
         let Some(sock) = self.sock(at) else { return Ok(()) };
-        let (core, whole, quiet_ms) = (sock.core, !sock.broken && !sock.was_cut, sock.quiet_ms);
+        let (core, whole) = (sock.core, !sock.broken && !sock.was_cut);
+        let (quiet_ms, unsent) = (sock.quiet_ms, sock.unsent);
         sock.client = None;
         sock.up_end = true;
-        self.with_client(client, core, |client, sight| client.ended(whole, quiet_ms, sight))
+        self.with_client(client, core, |client, sight| client.ended(whole, quiet_ms, unsent, sight))
     }
 }
 

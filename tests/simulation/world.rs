@@ -102,6 +102,8 @@ pub struct Sock {
     pub was_cut: bool,
     /// The longest time in which none did.
     pub quiet_ms: u64,
+    /// When the broker ended it, not all that its client had sent was there.
+    pub unsent: bool,
 }
 
 /// Dice, one for each concern.

@@ -33,6 +33,8 @@ pub enum Landed {
     Wrote(ConnId, io::Result<usize>, Bytes),
     /// The while is over.
     Rested,
+    /// Accepts were called back.
+    Called,
 }
 
 /// All operations of one core that are with the kernel.
@@ -49,6 +51,7 @@ enum Flying {
     Read(ConnId, InFlightOneshot<Box<[u8]>, Reading>),
     Write(ConnId, InFlightOneshot<WriteData<Bytes>, WriteTransform<Bytes>>),
     Rest(Pin<Box<Sleep>>),
+    Call(InFlightOneshot<(), Calling>),
 }
 
 /// Turns a completion into how much was read, and gives the buffer back.
@@ -67,11 +70,29 @@ impl OneshotOutputTransform for Reading {
     }
 }
 
+/// How many accepts there were to call back tells nothing: each says so itself.
+struct Calling;
+
+impl OneshotOutputTransform for Calling {
+    type Output = ();
+    type StoredData = ();
+
+    fn transform_oneshot_output(self, (): (), _: cqueue::Entry) {}
+}
+
 impl Flights {
     /// Takes one connection.
     pub fn accept(&mut self, listener: Rc<TcpListener>) {
         let accept = async move { listener.accept().await.map(|(stream, _)| stream) };
         self.begin(Flying::Accept(Box::pin(accept)));
+    }
+
+    /// Calls back every accept on this socket. Each comes back by itself: with a connection that was faster,
+    /// or with an error.
+    pub fn call_accepts_back(&mut self, listener: &TcpListener) {
+        let of_socket = types::CancelBuilder::fd(types::Fd(listener.as_raw_fd())).all();
+        let entry = opcode::AsyncCancel2::new(of_socket).build();
+        self.begin(Flying::Call(UnsubmittedOneshot::new((), Calling, entry).submit()));
     }
 
     /// Reads up to the buffer's size.
@@ -131,6 +152,10 @@ impl Future for Flying {
             Flying::Rest(rest) => {
                 ready!(rest.as_mut().poll(cx));
                 Landed::Rested
+            }
+            Flying::Call(call) => {
+                ready!(Pin::new(call).poll(cx));
+                Landed::Called
             }
         })
     }

@@ -9,25 +9,24 @@
 use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
-use tokio_uring::net::{TcpListener, TcpStream};
+use tokio_uring::net::TcpStream;
 
 use crate::ids::{ConnId, ShardId};
 use crate::runtime::clock::Clock;
+use crate::runtime::door::Door;
 use crate::runtime::flights::{Flights, Landed};
 use crate::runtime::mesh::{Command, Port};
+use crate::runtime::pulse::Pulse;
 use crate::runtime::stopping::Stopping;
 use crate::shard::Shard;
 use crate::shard::contract::Close;
 use crate::time::{Deadline, Now};
 
-/// Accepts that wait at once: a storm of connections is taken so many per turn.
-const ACCEPTS: usize = 8;
 /// After an accept that failed for want of descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
@@ -38,15 +37,14 @@ pub struct Worker {
     port: Port,
     clock: Clock,
     flights: Flights,
-    listener: Rc<TcpListener>,
-    /// The same socket, to be shut down when the broker stops.
-    listening: std::net::TcpListener,
+    door: Door,
     accepting: usize,
     resting: bool,
     sockets: Vec<Option<Socket>>,
     timer: Pin<Box<Sleep>>,
     timer_at: Deadline,
     stopping: Stopping,
+    pulse: Pulse,
 }
 
 /// One connection, as the kernel sees it.
@@ -61,32 +59,29 @@ struct Socket {
 
 impl Worker {
     /// A core that has not begun. To be called on its own thread, inside its runtime.
-    ///
-    /// # Errors
-    /// The listening socket could not be doubled.
     pub fn new(
         shard: Shard,
         others: Vec<ShardId>,
         port: Port,
-        listener: std::net::TcpListener,
+        door: Door,
         stopping: Stopping,
-    ) -> io::Result<Worker> {
-        let listening = listener.try_clone()?;
-        Ok(Worker {
+        pulse: Pulse,
+    ) -> Worker {
+        Worker {
             shard,
             others,
             port,
             clock: Clock::start(),
             flights: Flights::default(),
-            listener: Rc::new(TcpListener::from_std(listener)),
-            listening,
+            door,
             accepting: 0,
             resting: false,
             sockets: Vec::new(),
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             timer_at: Deadline(0),
             stopping,
-        })
+            pulse,
+        }
     }
 
     /// Runs until the broker has stopped.
@@ -96,13 +91,16 @@ impl Worker {
 
     /// One turn: take in, send out, and again while there is something new.
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.pulse.tick();
         loop {
             self.port.listen(cx.waker());
             let now = self.clock.now();
             let took_any = self.take_in(cx, now);
             self.accept_more();
             self.send_out();
-            if self.stopping.is_over(self.shard.is_deserted(), now) {
+            // An accept that is still with the kernel may bring one more connection.
+            let is_deserted = self.accepting == 0 && self.shard.is_deserted();
+            if self.stopping.is_over(is_deserted, now) {
                 return Poll::Ready(());
             }
             if !took_any && !self.flights.is_unheard() && !self.arm_timer(cx) {
@@ -138,8 +136,7 @@ impl Worker {
             Command::Reload(access) => self.shard.reload(access, now),
             Command::Drain => {
                 self.stopping.begin(now);
-                // Wakes the accepts that wait, and turns away whoever is not accepted yet.
-                let _ = socket2::SockRef::from(&self.listening).shutdown(Shutdown::Both);
+                self.door.close(&mut self.flights);
                 self.shard.drain(now);
             }
             Command::Halt => self.stopping.halt(),
@@ -152,6 +149,7 @@ impl Worker {
             Landed::Read(id, result, buffer) => self.read(id, result, buffer, now),
             Landed::Wrote(id, result, bytes) => self.wrote(id, result, bytes, now),
             Landed::Rested => self.resting = false,
+            Landed::Called => {}
         }
     }
 
@@ -182,10 +180,10 @@ impl Worker {
         if self.resting || self.stopping.has_begun() {
             return;
         }
-        let wanted = self.shard.room().min(ACCEPTS);
+        let wanted = self.door.accepts_wanted(self.shard.connections(), self.shard.room());
         while self.accepting < wanted {
             self.accepting += 1;
-            self.flights.accept(self.listener.clone());
+            self.flights.accept(self.door.listener());
         }
     }
 

@@ -5,9 +5,10 @@
 //! Read first: `process.rs`.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
@@ -24,6 +25,7 @@ pub struct Setup {
     config: String,
     descriptors: Option<usize>,
     state_dir: Option<PathBuf>,
+    handed_over: Option<(TcpListener, String)>,
 }
 
 impl Setup {
@@ -37,6 +39,7 @@ impl Setup {
             config: String::new(),
             descriptors: None,
             state_dir: None,
+            handed_over: None,
         }
     }
 
@@ -82,6 +85,21 @@ impl Setup {
         self
     }
 
+    /// Hands it this socket as systemd does, which keeps it: as descriptor 3, with these words in the
+    /// environment (`$$` is the broker's process id).
+    pub fn hand_over_as(mut self, listener: &TcpListener, words: &str) -> Setup {
+        let listener = listener.try_clone().expect("a second descriptor");
+        // systemd's own sockets do not block.
+        listener.set_nonblocking(true).expect("a socket");
+        self.handed_over = Some((listener, words.to_string()));
+        self
+    }
+
+    /// Hands it this socket as systemd does, which keeps it.
+    pub fn hand_over(self, listener: &TcpListener) -> Setup {
+        self.hand_over_as(listener, "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=lux.socket")
+    }
+
     /// Starts it and waits until it answers.
     #[track_caller]
     pub fn start(self) -> Broker {
@@ -104,14 +122,14 @@ impl Setup {
 
     fn spawn(self) -> (Process, TempDir) {
         let home = TempDir::new().expect("a directory for the broker");
-        let mut command = match self.descriptors {
-            None => Command::new(env!("CARGO_BIN_EXE_lux")),
-            Some(count) => {
-                let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit -n {count}; exec \"$0\" \"$@\"")]);
-                shell.arg(env!("CARGO_BIN_EXE_lux"));
-                shell
-            }
+        let mut command = match (self.descriptors, &self.handed_over) {
+            (None, None) => Command::new(env!("CARGO_BIN_EXE_lux")),
+            (Some(count), _) => through_shell(&format!("ulimit -n {count}")),
+            (None, Some((_, words))) => through_shell(&format!("exec 3<&0 </dev/null; export {words}")),
+        };
+        match self.handed_over {
+            Some((listener, _)) => command.stdin(OwnedFd::from(listener)),
+            None => command.stdin(Stdio::null()),
         };
         let state_dir = self.state_dir.unwrap_or_else(|| home.path().join("state"));
         command.arg("serve").args(["--listen", &self.listen]).args(["--cores", &self.cores.to_string()]);
@@ -124,6 +142,13 @@ impl Setup {
         command.args(&self.args).env_clear().envs(self.envs);
         (Process::spawn(command), home)
     }
+}
+
+/// The program, after a shell has prepared its surroundings.
+fn through_shell(preparation: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{preparation}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_lux")]);
+    shell
 }
 
 /// A broker that answers.
@@ -166,6 +191,11 @@ impl Broker {
     #[track_caller]
     pub fn line_with(&self, text: &str) -> String {
         self.process.line_with(text).unwrap_or_else(|| panic!("ended without {text:?}:\n{}", self.stderr()))
+    }
+
+    /// Its process id, for a look into `/proc`.
+    pub fn pid(&self) -> i32 {
+        self.process.pid()
     }
 
     /// Sends it a signal.

@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -37,7 +38,14 @@ fn a_socket_that_was_handed_over_is_where_it_listens() {
 fn whoever_connects_between_two_brokers_is_answered_by_the_next() {
     for cores in [1, 2, 4] {
         let (socket, address) = listener();
-        Setup::cores(cores).hand_over(&socket).start().stop();
+        let first = Setup::cores(cores).hand_over(&socket).start();
+        let began = Instant::now();
+        first.stop();
+        assert!(
+            began.elapsed() < Duration::from_secs(4),
+            "nobody was there to wait for: {:?}",
+            began.elapsed()
+        );
         let mut early: Vec<Http> =
             (0..20).map(|_| Http::over(TcpStream::connect(address).expect("not refused"))).collect();
         for (at, connection) in early.iter_mut().enumerate() {
@@ -68,6 +76,15 @@ fn a_broker_that_was_killed_leaves_the_socket_open() {
     broker.stop();
 }
 
+/// Ends the clients, also where the test fails: else they would go on for ever.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// One request on a connection of its own. `None` is what no client may ever see: it was not let in, or was
 /// left without an answer.
 fn whole_exchange(address: SocketAddr, request: &Request) -> Option<u16> {
@@ -95,13 +112,14 @@ fn restarts_refuse_nobody(cores: usize) {
                 statuses
             }
         };
+        let over = Over(&is_over);
         let clients: Vec<_> = (0..4).map(|at| scope.spawn(client(at))).collect();
         for _ in 0..RESTARTS {
             let broker = Setup::cores(cores).hand_over(&socket).start();
             broker.ask(put("board", "1"));
             broker.stop();
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(over);
         // Those that have connected already wait for a broker.
         let last = Setup::cores(cores).hand_over(&socket).start();
         let statuses: Vec<_> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();

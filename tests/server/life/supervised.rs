@@ -109,6 +109,20 @@ fn after_a_reload_every_core_knows_the_new_keys() {
 }
 
 #[test]
+fn a_reload_is_not_over_while_a_core_has_not_heard_of_it() {
+    let supervisor = Supervisor::new();
+    let broker = supervisor.supervise(Setup::cores(3)).start();
+    supervisor.hears();
+    let held = Held::core(&broker, 2);
+    broker.signal(Signal::SIGHUP);
+    assert_says(&supervisor.hears(), &["RELOADING=1"]);
+    // A good part of the second after which the broker gives up on such a core.
+    assert_eq!(supervisor.hears_within(Duration::from_millis(400)), None);
+    held.let_go();
+    assert_says(&supervisor.hears(), &["READY=1"]);
+}
+
+#[test]
 fn a_reload_that_fails_says_the_line_and_is_over() {
     let supervisor = Supervisor::new();
     let home = TempDir::new().unwrap();

@@ -1,124 +1,101 @@
-//! Where connections come in: how many accepts a core keeps waiting, and how it stops.
+//! Where connections come in.
 //!
-//! Always true: on a socket of its own, a core takes whom the kernel sends there. On one that all cores share,
-//! a core that has more connections than the emptiest leaves newcomers to the others, so nobody is left out
-//! and one of them always takes. A socket that was handed over outlives the broker: it is never shut down,
-//! only the accepts on it are called back.
+//! Always true: while nobody is let in, nobody is taken from the kernel's queue. The kernel is asked to say
+//! when somebody waits; taking one is a call that never does. A socket that was handed over outlives the
+//! broker: who still waits there when the door closes is left to the next one.
 //!
-//! Read first: `runtime/worker.rs`, `runtime/inherited.rs`.
+//! Read first: `runtime/worker.rs`, `runtime/share.rs`.
 
-use std::io;
-use std::net::Shutdown;
-use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::future::Future;
+use std::io::{self, ErrorKind};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio_uring::net::TcpListener;
+use io_uring::{opcode, types};
+use nix::poll::PollFlags;
+use tokio::time::Sleep;
 
-use crate::ids::ShardId;
-use crate::runtime::flights::Flights;
-use crate::runtime::mesh::Bells;
+use crate::runtime::share::Share;
+use crate::runtime::sockets::{Operation, begin};
 
-/// Accepts that wait at once: a storm of connections is taken so many per turn.
-const ACCEPTS: usize = 8;
-/// So many connections more than the emptiest core has, and a core takes no more from a shared socket.
-const AHEAD_MAX: usize = 32;
+/// After an accept that failed for want of descriptors.
+const REST: Duration = Duration::from_millis(100);
 
-/// How many connections each core has, where they share one socket.
-#[derive(Clone)]
-pub struct Share {
-    connections: Arc<[AtomicUsize]>,
-    bells: Bells,
-}
-
-/// One core's way in.
+/// One core's listening socket.
 pub struct Door {
-    listener: Rc<TcpListener>,
-    /// The same socket, to be shut down when the broker stops.
-    socket: std::net::TcpListener,
-    shard: ShardId,
+    listener: TcpListener,
+    /// The part in a socket that all cores have from the supervisor.
     share: Option<Share>,
-    is_ahead: bool,
-}
-
-impl Share {
-    /// For so many cores, none of which has a connection.
-    pub fn new(cores: usize, bells: Bells) -> Share {
-        Share { connections: (0..cores).map(|_| AtomicUsize::new(0)).collect(), bells }
-    }
-
-    /// Written only where it changes, so that the cores may read it for nothing.
-    fn tell(&self, shard: ShardId, connections: usize) {
-        let told = &self.connections[shard.index()];
-        if told.load(Ordering::Relaxed) != connections {
-            told.store(connections, Ordering::Relaxed);
-        }
-    }
-
-    fn is_ahead(&self, shard: ShardId) -> bool {
-        let count = |at: &AtomicUsize| at.load(Ordering::Relaxed);
-        let least = self.connections.iter().map(count).min().unwrap_or(0);
-        count(&self.connections[shard.index()]) > least + AHEAD_MAX
-    }
+    /// The kernel will say when somebody waits.
+    knock: Option<Operation<()>>,
+    /// Nobody is let in before that.
+    rest: Option<Pin<Box<Sleep>>>,
+    is_closed: bool,
 }
 
 impl Door {
-    /// A core's way in, by a socket of its own, or by one that it shares. To be called inside its runtime.
+    /// An open door, on a socket of this core alone or on one that it shares.
     ///
     /// # Errors
-    /// The listening socket could not be doubled.
-    pub fn new(listener: std::net::TcpListener, shard: ShardId, share: Option<Share>) -> io::Result<Door> {
-        let socket = listener.try_clone()?;
-        Ok(Door { listener: Rc::new(TcpListener::from_std(listener)), socket, shard, share, is_ahead: false })
+    /// The socket cannot be made to never wait.
+    pub fn new(listener: TcpListener, share: Option<Share>) -> io::Result<Door> {
+        listener.set_nonblocking(true)?;
+        Ok(Door { listener, share, knock: None, rest: None, is_closed: false })
     }
 
-    /// The socket to accept from.
-    pub fn listener(&self) -> Rc<TcpListener> {
-        self.listener.clone()
-    }
-
-    /// How many accepts should wait now, on a core with so many connections and room for so many more.
-    pub fn accepts_wanted(&mut self, connections: usize, room: usize) -> usize {
-        let wanted = room.min(ACCEPTS);
-        let Some(share) = &self.share else { return wanted };
-        share.tell(self.shard, connections);
-        let was_ahead = std::mem::replace(&mut self.is_ahead, share.is_ahead(self.shard));
-        if self.is_ahead && !was_ahead {
-            // The emptiest core may sleep, and may have thought itself ahead when it fell asleep.
-            share.bells.ring_all();
+    /// The next connection of a core that has so many, if there is one. If not, the task is woken when there
+    /// may be.
+    pub fn next(&mut self, connections: usize, cx: &mut Context<'_>) -> Option<TcpStream> {
+        if self.share.as_mut().is_some_and(|share| !share.may_take(connections)) {
+            return None;
         }
-        if self.is_ahead { 0 } else { wanted }
+        if self.is_closed || is_pending(&mut self.rest, cx) || is_pending(&mut self.knock, cx) {
+            return None;
+        }
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => return Some(stream),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let readable = PollFlags::POLLIN.bits() as u32;
+                    let fd = types::Fd(self.listener.as_raw_fd());
+                    self.knock = Some(begin((), opcode::PollAdd::new(fd, readable).build()));
+                    is_pending(&mut self.knock, cx);
+                    return None;
+                }
+                // It left before it was taken.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "no connection could be accepted; trying again shortly");
+                    self.rest = Some(Box::pin(tokio::time::sleep(REST)));
+                    is_pending(&mut self.rest, cx);
+                    return None;
+                }
+            }
+        }
     }
 
-    /// The broker stops: wakes the accepts that wait. Whoever has connected and was not accepted is turned
-    /// away, or, on a socket that was handed over, waits for the next broker.
-    pub fn close(&self, flights: &mut Flights) {
-        match self.share {
-            Some(_) => flights.call_accepts_back(&self.listener),
-            None => drop(socket2::SockRef::from(&self.socket).shutdown(Shutdown::Both)),
+    /// Lets nobody in any more. Whoever waits is turned away, or left to the next broker.
+    pub fn close(&mut self) {
+        self.is_closed = true;
+        if self.share.is_some() {
+            return;
         }
+        let _ = socket2::SockRef::from(&self.listener).shutdown(Shutdown::Both);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::runtime::mesh;
-
-    #[test]
-    fn only_a_core_that_is_ahead_leaves_newcomers_to_others() {
-        let (_desk, ports) = mesh::build(3);
-        let share = Share::new(3, ports[0].bells().clone());
-        let set = |at: usize, count| share.connections[at].store(count, Ordering::Relaxed);
-        let ahead = || [0, 1, 2].map(|at| share.is_ahead(ShardId(at)));
-        assert_eq!(ahead(), [false; 3]);
-        set(0, AHEAD_MAX);
-        assert_eq!(ahead(), [false; 3]);
-        set(0, AHEAD_MAX + 1);
-        assert_eq!(ahead(), [true, false, false]);
-        set(1, AHEAD_MAX + 1);
-        assert_eq!(ahead(), [true, true, false], "the emptiest is never ahead");
-        set(2, 1);
-        assert_eq!(ahead(), [false; 3]);
+/// Whether what is waited for has not come yet; what has come is forgotten.
+fn is_pending<F: Future + Unpin>(waiting: &mut Option<F>, cx: &mut Context<'_>) -> bool {
+    match waiting.as_mut().map(|future| Pin::new(future).poll(cx)) {
+        None => false,
+        Some(Poll::Pending) => true,
+        Some(Poll::Ready(_)) => {
+            *waiting = None;
+            false
+        }
     }
 }

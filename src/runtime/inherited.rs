@@ -67,8 +67,6 @@ fn prepare(listener: &TcpListener) -> std::io::Result<()> {
     if !socket.is_listener()? {
         return Err(std::io::Error::other("it is a connection, not a listening socket"));
     }
-    // A ring waits by itself; on a socket that must not block it would be told at once to try again.
-    listener.set_nonblocking(false)?;
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(NOTSENT_BYTES_MAX)
 }

@@ -10,13 +10,15 @@ pub mod descriptors;
 
 mod clock;
 mod door;
-mod flights;
+mod heard;
 mod inherited;
 mod listener;
 mod mesh;
 mod notify;
 mod pulse;
+mod share;
 mod signals;
+mod sockets;
 mod stopping;
 mod worker;
 
@@ -34,10 +36,11 @@ use crate::access::{Access, Origins};
 use crate::access_file::load_access;
 use crate::ids::{Epoch, ShardId};
 use crate::operator_error::OperatorError;
-use crate::runtime::door::{Door, Share};
+use crate::runtime::door::Door;
 use crate::runtime::mesh::{Command, Desk, Port};
 use crate::runtime::notify::Supervisor;
 use crate::runtime::pulse::{Pulse, Pulses};
+use crate::runtime::share::Share;
 use crate::runtime::signals::Signals;
 use crate::runtime::stopping::Stopping;
 use crate::runtime::worker::Worker;
@@ -86,7 +89,7 @@ impl Broker {
         let limits = &settings.limits;
         let descriptors = descriptors::for_connections(limits.connections_max, settings.cores);
         let (desk, ports) = mesh::build(shards);
-        let share = is_shared.then(|| Share::new(settings.cores, desk.bells().clone()));
+        let mut shares = is_shared.then(|| share::among(settings.cores, desk.bells()).into_iter());
         let pulses = Pulses::new(settings.cores, desk.bells().clone());
         let busy = Arc::new(AtomicUsize::new(settings.cores));
         let (hash_seed, epoch) = (random()?, Epoch::from_bits(random()?));
@@ -105,7 +108,7 @@ impl Broker {
                 origins: origins(&settings),
             };
             let stopping = Stopping::new(limits.drain_ms, busy.clone(), port.bells().clone());
-            let (share, pulse) = (share.clone(), pulses.of(id));
+            let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
             let start = Start { config, cores: settings.cores, port, listener, share, stopping, pulse };
             threads.push(spawn(start, ready.clone())?);
         }
@@ -263,10 +266,14 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     let others = (0..config.shards).map(ShardId).filter(|shard| *shard != id).collect();
     let shard = Shard::new(config);
     runtime.block_on(async {
-        match Door::new(listener, id, share) {
+        match Door::new(listener, share) {
             Ok(door) => {
                 let _ = ready.send(Ok(()));
-                Worker::new(shard, others, port, door, stopping, pulse).run().await;
+                let worker = Worker::new(shard, others, port, door, stopping, pulse);
+                // As a task beside the one that hears the kernel, it runs in the same round as that one.
+                if let Err(error) = tokio_uring::spawn(worker.run()).await {
+                    std::panic::resume_unwind(error.into_panic());
+                }
             }
             Err(error) => {
                 let _ = ready.send(Err(OperatorError::new(

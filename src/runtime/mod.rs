@@ -34,6 +34,7 @@ use nix::unistd::Pid;
 
 use crate::access::{Access, Origins};
 use crate::access_file::load_access;
+use crate::conn::manners::Manners;
 use crate::ids::{Epoch, ShardId};
 use crate::operator_error::OperatorError;
 use crate::runtime::door::Door;
@@ -66,6 +67,7 @@ pub struct Broker {
 /// What one core's thread begins with.
 struct Start {
     config: Config,
+    manners: Manners,
     cores: usize,
     port: Port,
     listener: TcpListener,
@@ -80,6 +82,14 @@ impl Broker {
     /// # Errors
     /// What the machine lacks, and what to do.
     pub fn start(settings: Settings) -> Result<Broker, OperatorError> {
+        Broker::start_with(settings, Manners::default())
+    }
+
+    /// The same, making something else of what its peers say.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn start_with(settings: Settings, manners: Manners) -> Result<Broker, OperatorError> {
         settings.check()?;
         let access = Arc::new(load_access(&settings)?);
         let (listeners, is_shared) = listeners(&settings)?;
@@ -109,7 +119,8 @@ impl Broker {
             };
             let stopping = Stopping::new(limits.drain_ms, busy.clone(), port.bells().clone());
             let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
-            let start = Start { config, cores: settings.cores, port, listener, share, stopping, pulse };
+            let start =
+                Start { config, manners, cores: settings.cores, port, listener, share, stopping, pulse };
             threads.push(spawn(start, ready.clone())?);
         }
         for _ in &threads {
@@ -253,7 +264,7 @@ impl Drop for AllOrNone {
 
 fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     let _all_or_none = AllOrNone;
-    let Start { config, cores, port, listener, share, stopping, pulse } = start;
+    let Start { config, manners, cores, port, listener, share, stopping, pulse } = start;
     let id = config.id;
     cores::pin(id.index(), cores);
     let runtime = match cores::build_ring() {
@@ -264,7 +275,7 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         }
     };
     let others = (0..config.shards).map(ShardId).filter(|shard| *shard != id).collect();
-    let shard = Shard::new(config);
+    let shard = Shard::new(config).with_manners(manners);
     runtime.block_on(async {
         match Door::new(listener, share) {
             Ok(door) => {

@@ -199,6 +199,11 @@ impl Shard {
         self.conns.is_empty()
     }
 
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.conns.len()
+    }
+
     /// How many connections may be accepted now: up to the limit, and a few more to be told of it. Where
     /// descriptors are what is short, newcomers wait in the kernel until there are some again.
     pub fn room(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Where bytes are cut before they arrive.
 //!
-//! Always true: one byte says how, so that a found input repeats its own cuts.
+//! Always true: one byte says how, so that a found input repeats its own cuts; 255 is no cut at all.
 //!
 //! Read first: nothing.
 
@@ -10,7 +10,7 @@ use std::ops::Range;
 pub fn pieces(len: usize, how: u8) -> impl Iterator<Item = Range<usize>> {
     let (first, step) = match how {
         0..128 => (usize::from(how) + 1, usize::from(how) + 1),
-        128.. => (len * usize::from(how - 128) / 128, len),
+        128.. => (len * usize::from(how - 128) / 127, len),
     };
     let mut at = 0;
     std::iter::from_fn(move || {

@@ -8,10 +8,13 @@
 
 pub mod body;
 pub mod cuts;
+pub mod ear;
 pub mod events;
 pub mod frames;
 pub mod head;
+pub mod house;
 pub mod json;
 pub mod lists;
 pub mod merge;
 pub mod names;
+pub mod words;

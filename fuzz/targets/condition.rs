@@ -13,7 +13,7 @@ use lux_fuzz::lists;
 
 static EPOCH: LazyLock<Epoch> = LazyLock::new(|| Epoch::from_bits(1));
 
-/// Each line of the input is a field line; its first byte says which.
+// Each line of the input is a field line; its first byte says which.
 fuzz_target!(|data: &[u8]| {
     let mut head = b"GET / HTTP/1.1\r\nHost: h\r\n".to_vec();
     for line in data.split(|byte| *byte == b'\n') {

@@ -10,7 +10,7 @@ use lux::wire::record::{Draft, Record};
 use lux::wire::{event, json, message};
 use lux_fuzz::events::{Event, read};
 
-/// Parts end in a zero; the first byte of each says what it becomes, the rest may be a state.
+// Parts end in a zero; the first byte of each says what it becomes, the rest may be a state.
 fuzz_target!(|data: &[u8]| {
     let (epoch, key) = (Epoch::from_bits(u64::MAX), Key::parse(b"a:b").expect("a key"));
     let (mut stream, mut expected, mut comments, mut id) = (Vec::new(), Vec::new(), 0, String::new());

@@ -61,7 +61,8 @@ impl Reader<'_> {
             None => (short, 2),
             Some((_, bytes, least)) => {
                 let Some(digits) = rest.get(2..2 + bytes) else { return Ok(false) };
-                let length = digits.iter().fold(0, |sum: u64, digit| sum.wrapping_mul(256) + u64::from(*digit));
+                let length =
+                    digits.iter().fold(0, |sum: u64, digit| sum.wrapping_mul(256) + u64::from(*digit));
                 if length < least || length > i64::MAX as u64 {
                     return Err(FrameError::Length.into());
                 }
@@ -97,7 +98,9 @@ impl Reader<'_> {
         }
         match (is_last, kind) {
             (false, _) => self.begun = Some((kind, message)),
-            (true, 1) => self.heard.push(Heard::Text(String::from_utf8(message).map_err(|_| FrameError::NotUtf8)?)),
+            (true, 1) => {
+                self.heard.push(Heard::Text(String::from_utf8(message).map_err(|_| FrameError::NotUtf8)?))
+            }
             (true, _) => self.heard.push(Heard::Binary(message)),
         }
         Ok(())
@@ -135,7 +138,17 @@ pub fn of_server(bytes: &[u8]) -> (u8, &[u8]) {
         127 => (u64::from_be_bytes(bytes[2..10].try_into().expect("eight bytes")) as usize, 10),
         short => (usize::from(short), 2),
     };
-    assert!(header_len == if length < 126 { 2 } else if length < 65_536 { 4 } else { 10 }, "the shortest form");
+    assert!(
+        header_len
+            == if length < 126 {
+                2
+            } else if length < 65_536 {
+                4
+            } else {
+                10
+            },
+        "the shortest form"
+    );
     assert_eq!(bytes.len(), header_len + length);
     (bytes[0], &bytes[header_len..])
 }

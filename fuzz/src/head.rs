@@ -33,7 +33,7 @@ pub fn is_text(byte: u8) -> bool {
 
 /// How many blank lines stand in front; `None` where what follows cannot begin a request.
 pub fn blank_bytes(bytes: &[u8]) -> Option<usize> {
-    let blank = bytes.chunks(2).take_while(|pair| *pair == b"\r\n").count();
+    let blank = bytes.chunks(2).take_while(|pair| matches!(pair, [b'\r', b'\n'])).count();
     let rest = &bytes[2 * blank..];
     let may_begin = matches!(rest, [] | [b'\r']) || rest.first().is_some_and(|byte| is_token(*byte));
     (blank <= 4 && may_begin).then_some(2 * blank)
@@ -41,10 +41,8 @@ pub fn blank_bytes(bytes: &[u8]) -> Option<usize> {
 
 /// Where the first blank line after the request line ends, bare line feeds included.
 pub fn end(bytes: &[u8], begin: usize) -> Option<usize> {
-    (begin..=bytes.len()).find(|end| {
-        let head = &bytes[begin..*end];
-        head.ends_with(b"\n\n") || head.ends_with(b"\n\r\n")
-    })
+    (begin..=bytes.len())
+        .find(|end| matches!(bytes[begin..*end], [.., b'\n', b'\n'] | [.., b'\n', b'\r', b'\n']))
 }
 
 /// Takes a whole head, blank lines before it and the one behind it included, or not.
@@ -136,10 +134,14 @@ fn is_host(value: &[u8]) -> bool {
         None => text.split_at(text.find(':').unwrap_or(text.len())),
     };
     let host_is_good = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(literal) => !literal.is_empty() && literal.chars().all(|c| c.is_ascii_hexdigit() || c == ':' || c == '.'),
+        Some(literal) => {
+            !literal.is_empty() && literal.chars().all(|c| c.is_ascii_hexdigit() || c == ':' || c == '.')
+        }
         None => host.chars().all(|c| c.is_ascii_alphanumeric() || "-._~%!$&'()*+,;=".contains(c)),
     };
-    host_is_good && (port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit())))
+    host_is_good
+        && (port.is_empty()
+            || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit())))
 }
 
 /// What the fields make of the body (RFC 9112, section 6.3), or `None` where the head is refused for it.

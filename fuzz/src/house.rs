@@ -227,7 +227,8 @@ impl House {
     /// The wall clock is set forth, or back again.
     pub fn set_wall(&mut self, is_forth: bool) {
         let leap = 3_600_000;
-        self.now.wall_ms = if is_forth { self.now.wall_ms + leap } else { self.now.wall_ms.saturating_sub(leap) };
+        self.now.wall_ms =
+            if is_forth { self.now.wall_ms + leap } else { self.now.wall_ms.saturating_sub(leap) };
     }
 
     /// A peer will send nothing more.

@@ -239,7 +239,11 @@ pub fn meant(written: &str) -> Cow<'_, [u8]> {
             Ok(char) => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
             Err(lone) => {
                 let unit = lone.unpaired_surrogate();
-                out.extend([0xe0 | (unit >> 12) as u8, 0x80 | (unit >> 6 & 0x3f) as u8, 0x80 | (unit & 0x3f) as u8]);
+                out.extend([
+                    0xe0 | (unit >> 12) as u8,
+                    0x80 | (unit >> 6 & 0x3f) as u8,
+                    0x80 | (unit & 0x3f) as u8,
+                ]);
             }
         }
     }

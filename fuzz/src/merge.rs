@@ -49,7 +49,9 @@ fn open<'s, 't>(slots: &'s mut Slots<'t>) -> &'s mut Vec<(Name<'t>, Option<Slots
             Json::Object(members) => members,
             Json::Scalar(_) | Json::Array(_) => Vec::new(),
         };
-        *slots = Slots::Object(members.into_iter().map(|(name, value)| (name, Some(Slots::Whole(value)))).collect());
+        *slots = Slots::Object(
+            members.into_iter().map(|(name, value)| (name, Some(Slots::Whole(value)))).collect(),
+        );
     }
     match slots {
         Slots::Object(members) => members,

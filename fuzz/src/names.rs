@@ -6,7 +6,10 @@
 
 /// Whether these bytes are a key.
 pub fn is_key(bytes: &[u8]) -> bool {
-    is_begin(bytes) && !bytes.is_empty() && ![&b"stream"[..], b".", b".."].contains(&bytes) && bytes[0] != b'_'
+    is_begin(bytes)
+        && !bytes.is_empty()
+        && ![&b"stream"[..], b".", b".."].contains(&bytes)
+        && bytes[0] != b'_'
 }
 
 /// Whether these bytes can begin a key, as far as letters and length go.

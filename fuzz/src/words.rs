@@ -32,7 +32,8 @@ pub static WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| {
 
 fn request(line: &str, secret: &str, fields: &str, body: &str) -> Vec<u8> {
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-    format!("{line} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {secret}\r\n{fields}{length}\r\n{body}").into_bytes()
+    format!("{line} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {secret}\r\n{fields}{length}\r\n{body}")
+        .into_bytes()
 }
 
 fn requests() -> Vec<Word> {

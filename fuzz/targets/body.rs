@@ -1,4 +1,9 @@
 //! Bodies: the same whatever the cuts, and as a reader says who sees all bytes at once.
+//!
+//! Always true: body, end and refusal are the same for both readers.
+//!
+//! Read first: `../src/body.rs`.
+
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,9 @@
 //! `If-Match` and `If-None-Match`: the same writes and reads pass as by a second reading of the lists.
+//!
+//! Always true: a list that is refused is refused by both.
+//!
+//! Read first: `../src/lists.rs`.
+
 #![no_main]
 
 use std::sync::LazyLock;
@@ -23,11 +28,16 @@ fuzz_target!(|data: &[u8]| {
         head.extend_from_slice(b"\r\n");
     }
     head.extend_from_slice(b"\r\n");
-    let (Ok(read), Some(second)) = (request::parse(&head, &Limits::default()), slow::read(&head, 64)) else { return };
+    let (Ok(read), Some(second)) = (request::parse(&head, &Limits::default()), slow::read(&head, 64)) else {
+        return;
+    };
     let (matches, others) = (second.values("if-match"), second.values("if-none-match"));
     let (if_match, if_none_match) = (lists::read(&matches), lists::read(&others));
-    let is_good = (matches.is_empty() || if_match.is_some()) && (others.is_empty() || if_none_match.is_some());
-    let Ok(conditions) = Conditions::of(&read, &EPOCH) else { return assert!(!is_good, "{if_match:?} {if_none_match:?}") };
+    let is_good =
+        (matches.is_empty() || if_match.is_some()) && (others.is_empty() || if_none_match.is_some());
+    let Ok(conditions) = Conditions::of(&read, &EPOCH) else {
+        return assert!(!is_good, "{if_match:?} {if_none_match:?}");
+    };
     assert!(is_good);
     assert_eq!(conditions.is_empty(), matches.is_empty() && others.is_empty());
     for current in [None, Some(0), Some(1), Some(7), Some(12), Some(u64::MAX)] {

@@ -1,5 +1,10 @@
 //! One connection and its core: requests, upgrades and frames are answered the same whatever the cuts, whenever
-//! the answers are taken; and when it ends, nothing is left.
+//! the answers are taken.
+//!
+//! Always true: when it ends, nothing of it is left.
+//!
+//! Read first: `../src/house.rs`, `../src/ear.rs`.
+
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

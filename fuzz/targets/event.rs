@@ -1,4 +1,9 @@
 //! Event streams: whatever the states are, a browser's parser gets every record whole and in order.
+//!
+//! Always true: no state can end an event early or begin another.
+//!
+//! Read first: `../src/events.rs`.
+
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

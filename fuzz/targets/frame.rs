@@ -1,4 +1,9 @@
 //! WebSocket frames: the same whatever the cuts, as a second reader hears them; and ours can be read.
+//!
+//! Always true: what was heard before a breach is heard, and the breach has the same name.
+//!
+//! Read first: `../src/frames.rs`.
+
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

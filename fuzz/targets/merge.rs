@@ -1,4 +1,9 @@
 //! Merge patches: byte for byte what applying them member by member gives, and what RFC 7396 says it means.
+//!
+//! Always true: twice is as good as once.
+//!
+//! Read first: `../src/merge.rs`.
+
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -11,7 +16,9 @@ use serde_json::Value;
 fuzz_target!(|data: &[u8]| {
     // No JSON has this byte, so it parts the two.
     let Some(middle) = data.iter().position(|byte| *byte == 0) else { return };
-    let (Some(target), Some(patch)) = (compact(&data[..middle]), compact(&data[middle + 1..])) else { return };
+    let (Some(target), Some(patch)) = (compact(&data[..middle]), compact(&data[middle + 1..])) else {
+        return;
+    };
     let made = merge_patch(target.as_bytes(), patch.as_bytes());
     let made = std::str::from_utf8(&made).expect("UTF-8");
     let (target_read, patch_read) = (read(&target), read(&patch));

@@ -1,4 +1,9 @@
 //! Commands of a viewer: understood as a second reader understands them, and `synced` names what was asked for.
+//!
+//! Always true: a command is whole or refused.
+//!
+//! Read first: `../src/json.rs`.
+
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

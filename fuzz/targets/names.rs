@@ -1,5 +1,10 @@
 //! Keys, patterns and queries: taken or not as their rules say; a pattern covers another exactly if no key tells
 //! them apart.
+//!
+//! Always true: what is taken is written back as it was.
+//!
+//! Read first: `../src/names.rs`.
+
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -47,7 +52,8 @@ fn check_covering(wide: &Pattern, narrow: &Pattern) {
 fn check_query(text: &str) {
     let decoded = query::decode_path(text).ok().map(|bytes| bytes.into_owned());
     assert_eq!(decoded, names::decoded(text.as_bytes()));
-    let pairs = query::pairs(text).map(|pair| pair.ok().map(|(name, value)| (name.into_owned(), value.into_owned())));
+    let pairs =
+        query::pairs(text).map(|pair| pair.ok().map(|(name, value)| (name.into_owned(), value.into_owned())));
     assert_eq!(pairs.collect::<Vec<_>>(), names::pairs(text));
 }
 

@@ -1,5 +1,10 @@
 //! A state from its body to its record: taken if a second reader takes it, encoded as the contract has it, and
 //! read back.
+//!
+//! Always true: the record is these bytes and no others.
+//!
+//! Read first: `../src/json.rs`.
+
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +25,9 @@ fuzz_target!(|data: &[u8]| {
     let expected = std::str::from_utf8(body).ok().and_then(read);
     check_whole(body, expected.as_ref());
     let members = match &expected {
-        Some(Json::Object(members)) => members.iter().filter(|member| member.0.meant[..] == *b"data").collect(),
+        Some(Json::Object(members)) => {
+            members.iter().filter(|member| member.0.meant[..] == *b"data").collect()
+        }
         Some(_) | None => Vec::new(),
     };
     match (&found, expected.is_some(), &members[..]) {

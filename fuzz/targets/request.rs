@@ -1,4 +1,9 @@
 //! Request heads: found at the same place whatever the cuts, and read as a second reader reads them.
+//!
+//! Always true: what one reader takes the other takes, and all that it says is the same.
+//!
+//! Read first: `../src/head.rs`.
+
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -80,7 +85,9 @@ fn check_bearer(head: &Head<'_>, second: &slow::Head<'_>) {
         [one] => std::str::from_utf8(one).ok(),
         _ => None,
     };
-    let token = text.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let token = text
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let token = token.map(|(_, token)| token.trim_start()).filter(|token| !token.is_empty());
     assert_eq!(head.bearer(), token.filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic())));
 }
@@ -95,7 +102,10 @@ fn check_upgrade(head: &Head<'_>, second: &slow::Head<'_>) {
     let is_good = names_websocket
         && head.connection_upgrade
         && head.method == Method::Get
-        && matches!(second.framing, lux::wire::framing::Framing::Empty | lux::wire::framing::Framing::Length(0))
+        && matches!(
+            second.framing,
+            lux::wire::framing::Framing::Empty | lux::wire::framing::Framing::Length(0)
+        )
         && second.values("sec-websocket-version") == [b"13"]
         && matches!(second.values("sec-websocket-key")[..], [one] if is_nonce(one));
     match upgrade::handshake(head) {

@@ -1,5 +1,10 @@
-//! Several peers of one core, and everything that can happen to them: each byte of the input is a move. Viewers
-//! never go back and end on the newest state; answers are whole; when everybody has left, nothing is left.
+//! Several peers of one core, and everything that can happen to them: each byte of the input is a move.
+//!
+//! Always true: viewers never go back and end on the newest state; answers are whole; when everybody has left, nothing but
+//! states is left.
+//!
+//! Read first: `../src/house.rs`, `../src/words.rs`.
+
 #![no_main]
 
 use std::sync::LazyLock;
@@ -14,8 +19,9 @@ use lux_fuzz::words::{WORDS, Word};
 /// As many connections as the core takes, and one more to be told so.
 const PEERS_MAX: usize = 12;
 
-static KEYS: LazyLock<Vec<Key>> =
-    LazyLock::new(|| ["a", "b", "d1", "d2"].iter().filter_map(|key| Key::parse(key.as_bytes()).ok()).collect());
+static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    ["a", "b", "d1", "d2"].iter().filter_map(|key| Key::parse(key.as_bytes()).ok()).collect()
+});
 
 fuzz_target!(|data: &[u8]| {
     let mut world = World { house: House::default(), talks: Vec::new(), current: 0, is_odd: false };
@@ -65,13 +71,16 @@ impl World {
                 let bytes: Vec<u8> = more.take(len).collect();
                 self.house.peers[at].up.extend(bytes);
             }
-            104..136 => drop(self.house.arrive(at, [1, 3, 16, 60, 200, 1000, 4000, usize::MAX][usize::from(byte % 8)])),
+            104..136 => drop(
+                self.house.arrive(at, [1, 3, 16, 60, 200, 1000, 4000, usize::MAX][usize::from(byte % 8)]),
+            ),
             136..152 => drop(self.house.offer()),
             152..168 => drop(self.house.land(at, [1, 5, 50, usize::MAX][usize::from(byte % 4)])),
             168..176 => self.house.flush([1_000, 64, 7, usize::MAX][usize::from(byte % 4)]),
             176..192 => self.house.settle(),
             192..208 => {
-                self.house.pass([1, 500, 2_000, 5_000, 10_000, 20_000, 30_000, 75_000][usize::from(byte % 8)]);
+                self.house
+                    .pass([1, 500, 2_000, 5_000, 10_000, 20_000, 30_000, 75_000][usize::from(byte % 8)]);
                 self.is_odd = true;
             }
             208..224 => self.current = usize::from(byte) % peers,
@@ -114,7 +123,8 @@ impl World {
         for (at, peer) in self.house.peers.iter().enumerate() {
             let heard = hear(&peer.down, peer.was_cut || !peer.gone);
             let talk = self.talks[at];
-            let is_plain = was_open[at] && !self.is_odd && !talk.is_unclear && heard.is_stream && !heard.is_closed;
+            let is_plain =
+                was_open[at] && !self.is_odd && !talk.is_unclear && heard.is_stream && !heard.is_closed;
             if let (true, Some(watches)) = (is_plain, talk.watches) {
                 self.check_newest(watches, |key| heard.rev(key));
             }
@@ -127,7 +137,9 @@ impl World {
 
     /// A viewer that has read everything holds the newest revision of what it watches.
     fn check_newest(&self, watches: &[&str], held: impl Fn(&str) -> Option<u64>) {
-        for key in KEYS.iter().filter(|key| watches.iter().any(|pattern| names::matches(pattern, key.as_str()))) {
+        for key in
+            KEYS.iter().filter(|key| watches.iter().any(|pattern| names::matches(pattern, key.as_str())))
+        {
             let Some(newest) = self.house.shard.newest(key) else { continue };
             match held(key.as_str()) {
                 Some(rev) => assert_eq!(rev, newest.rev().0, "{key}"),

@@ -296,16 +296,13 @@ enum Made {
 }
 
 fn question(write: &Write, body: &[u8], house: &House) -> Result<Made, WireError> {
-    let raw = match write.kind {
-        WriteKind::Put => {
-            let raw = json::data_member(body)?;
-            return Draft::new(&write.key, raw, &house.limits).map(Made::Draft);
-        }
-        WriteKind::PatchData => json::data_member(body)?,
-        WriteKind::Patch => json::whole_value(body)?,
-    };
-    let mut patch = Vec::with_capacity(raw.len());
-    json::compact_into(raw, house.limits.nesting_max, &mut patch)?;
+    let nesting_max = house.limits.nesting_max;
+    let mut patch = Vec::new();
+    match write.kind {
+        WriteKind::Put => return Draft::of_body(&write.key, body, &house.limits).map(Made::Draft),
+        WriteKind::PatchData => json::data_into(body, nesting_max, &mut patch)?,
+        WriteKind::Patch => json::value_into(body, nesting_max, &mut patch)?,
+    }
     Ok(Made::Patch(patch))
 }
 

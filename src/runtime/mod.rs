@@ -9,9 +9,11 @@ pub mod cores;
 pub mod descriptors;
 
 mod clock;
-mod flights;
+mod door;
+mod heard;
 mod listener;
 mod mesh;
+mod sockets;
 mod stopping;
 mod worker;
 
@@ -207,7 +209,10 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         match Worker::new(shard, others, port, listener, stopping) {
             Ok(worker) => {
                 let _ = ready.send(Ok(()));
-                worker.run().await;
+                // As a task beside the one that hears the kernel, it runs in the same round as that one.
+                if let Err(error) = tokio_uring::spawn(worker.run()).await {
+                    std::panic::resume_unwind(error.into_panic());
+                }
             }
             Err(error) => {
                 let _ = ready.send(Err(OperatorError::new(

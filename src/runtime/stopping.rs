@@ -39,11 +39,6 @@ impl Stopping {
         self.halted = true;
     }
 
-    /// Whether the broker is stopping.
-    pub fn has_begun(&self) -> bool {
-        self.until.is_some() || self.halted
-    }
-
     /// When patience ends.
     pub fn deadline(&self) -> Deadline {
         self.until.unwrap_or(Deadline::NEVER)

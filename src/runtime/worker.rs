@@ -1,35 +1,37 @@
 //! One core's loop: what happened goes into the shard, what it wants comes out, until nothing is left.
 //!
 //! Always true: a turn takes in everything that has happened before anything is sent, so what a burst of
-//! writes leaves to say is said once; all a turn hands to the kernel goes with one call. A connection's slot
-//! is given back only when every operation on it has landed.
+//! writes leaves to say is said once. Answers go to the kernel before a fan-out is made ready, and a large
+//! fan-out goes in several submissions with a look at what has happened between them. A connection's slot is
+//! given back only when every operation on it has landed.
 //!
-//! Read first: `shard/contract.rs`, `runtime/flights.rs`.
+//! Read first: `shard/contract.rs`, `runtime/sockets.rs`.
 
 use std::io;
-use std::net::Shutdown;
+use std::net::TcpStream;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
-use tokio_uring::net::{TcpListener, TcpStream};
 
 use crate::ids::{ConnId, ShardId};
 use crate::runtime::clock::Clock;
-use crate::runtime::flights::{Flights, Landed};
+use crate::runtime::door::Door;
 use crate::runtime::mesh::{Command, Port};
+use crate::runtime::sockets::{Landed, Sockets};
 use crate::runtime::stopping::Stopping;
 use crate::shard::Shard;
 use crate::shard::contract::Close;
 use crate::time::{Deadline, Now};
 
-/// Accepts that wait at once: a storm of connections is taken so many per turn.
+/// Connections taken in per turn: a storm of them leaves room for those who are here.
 const ACCEPTS: usize = 8;
-/// After an accept that failed for want of descriptors.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// Sends per submission: how long a fan-out keeps answers and newer states waiting.
+const SENDS: usize = 128;
+/// Fan-outs up to this size go along with the answer to the write that caused them.
+const SMALL_FAN_OUT: usize = 8;
 
 /// One core.
 pub struct Worker {
@@ -37,33 +39,20 @@ pub struct Worker {
     others: Vec<ShardId>,
     port: Port,
     clock: Clock,
-    flights: Flights,
-    listener: Rc<TcpListener>,
-    /// The same socket, to be shut down when the broker stops.
-    listening: std::net::TcpListener,
-    accepting: usize,
-    resting: bool,
-    sockets: Vec<Option<Socket>>,
+    sockets: Sockets,
+    door: Door,
+    /// The last submission held answers only: the next one is the fan-out's.
+    answered: bool,
     timer: Pin<Box<Sleep>>,
     timer_at: Deadline,
     stopping: Stopping,
-}
-
-/// One connection, as the kernel sees it.
-struct Socket {
-    id: ConnId,
-    stream: TcpStream,
-    reading: bool,
-    writing: bool,
-    /// It has said its last, or broke: nothing new is begun on it.
-    over: bool,
 }
 
 impl Worker {
     /// A core that has not begun. To be called on its own thread, inside its runtime.
     ///
     /// # Errors
-    /// The listening socket could not be doubled.
+    /// The listening socket cannot be used.
     pub fn new(
         shard: Shard,
         others: Vec<ShardId>,
@@ -71,18 +60,14 @@ impl Worker {
         listener: std::net::TcpListener,
         stopping: Stopping,
     ) -> io::Result<Worker> {
-        let listening = listener.try_clone()?;
         Ok(Worker {
             shard,
             others,
             port,
             clock: Clock::start(),
-            flights: Flights::default(),
-            listener: Rc::new(TcpListener::from_std(listener)),
-            listening,
-            accepting: 0,
-            resting: false,
-            sockets: Vec::new(),
+            sockets: Sockets::default(),
+            door: Door::new(listener)?,
+            answered: false,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             timer_at: Deadline(0),
             stopping,
@@ -96,16 +81,17 @@ impl Worker {
 
     /// One turn: take in, send out, and again while there is something new.
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.sockets.wake(cx);
         loop {
             self.port.listen(cx.waker());
             let now = self.clock.now();
             let took_any = self.take_in(cx, now);
-            self.accept_more();
-            self.send_out();
+            let is_all = self.send_out(now);
             if self.stopping.is_over(self.shard.is_deserted(), now) {
                 return Poll::Ready(());
             }
-            if !took_any && !self.flights.is_unheard() && !self.arm_timer(cx) {
+            if !is_all || (!took_any && !self.arm_timer(cx)) {
+                self.sockets.listen(cx);
                 return Poll::Pending;
             }
         }
@@ -122,8 +108,16 @@ impl Worker {
             self.shard.told(from, message, now);
             any = true;
         }
-        while let Poll::Ready(landed) = self.flights.poll_landed(cx) {
-            self.land(landed, now);
+        while let Some(landed) = self.sockets.next_landed() {
+            match landed {
+                Landed::Read(id, result, buffer) => self.read(id, result, buffer, now),
+                Landed::Wrote(id, result, bytes) => self.wrote(id, result, bytes, now),
+            }
+            any = true;
+        }
+        for _ in 0..self.shard.room().min(ACCEPTS) {
+            let Some(stream) = self.door.next(cx) else { break };
+            self.welcome(stream, now);
             any = true;
         }
         if now.reached(self.shard.deadline()) {
@@ -138,67 +132,27 @@ impl Worker {
             Command::Reload(access) => self.shard.reload(access, now),
             Command::Drain => {
                 self.stopping.begin(now);
-                // Wakes the accepts that wait, and turns away whoever is not accepted yet.
-                let _ = socket2::SockRef::from(&self.listening).shutdown(Shutdown::Both);
+                self.door.close();
                 self.shard.drain(now);
             }
             Command::Halt => self.stopping.halt(),
         }
     }
 
-    fn land(&mut self, landed: Landed, now: Now) {
-        match landed {
-            Landed::Accepted(result) => self.accepted(result, now),
-            Landed::Read(id, result, buffer) => self.read(id, result, buffer, now),
-            Landed::Wrote(id, result, bytes) => self.wrote(id, result, bytes, now),
-            Landed::Rested => self.resting = false,
-        }
-    }
-
-    fn accepted(&mut self, result: io::Result<TcpStream>, now: Now) {
-        self.accepting -= 1;
-        let stream = match result {
-            Ok(stream) => stream,
-            Err(error) => {
-                if !self.stopping.has_begun() && !self.resting {
-                    tracing::warn!(%error, "no connection could be accepted; trying again shortly");
-                    self.resting = true;
-                    self.flights.rest(ACCEPT_REST);
-                }
-                return;
-            }
-        };
+    fn welcome(&mut self, stream: TcpStream, now: Now) {
         let id = self.shard.opened(now);
-        let slot = id.slot as usize;
-        if self.sockets.len() <= slot {
-            self.sockets.resize_with(slot + 1, || None);
-        }
-        let socket = Socket { id, stream, reading: false, writing: false, over: false };
-        self.sockets[slot] = Some(socket);
+        self.sockets.open(id, stream);
         self.read_more(id, Box::default());
     }
 
-    fn accept_more(&mut self) {
-        if self.resting || self.stopping.has_begun() {
-            return;
-        }
-        let wanted = self.shard.room().min(ACCEPTS);
-        while self.accepting < wanted {
-            self.accepting += 1;
-            self.flights.accept(self.listener.clone());
-        }
-    }
-
     fn read(&mut self, id: ConnId, result: io::Result<usize>, mut buffer: Box<[u8]>, now: Now) {
-        let Some(socket) = socket(&mut self.sockets, id) else { return };
-        socket.reading = false;
         match result {
             Ok(0) => self.shard.finished(id, now),
             Ok(len) => {
                 self.shard.received(id, &mut buffer[..len], now);
                 self.read_more(id, buffer);
             }
-            Err(_) => self.break_off(id),
+            Err(_) => self.sockets.break_off(id),
         }
         self.end_if_idle(id, now);
     }
@@ -206,44 +160,31 @@ impl Worker {
     /// Reads on, if the shard wants more from this connection; in the same buffer, if it fits.
     fn read_more(&mut self, id: ConnId, buffer: Box<[u8]>) {
         let appetite = self.shard.appetite(id);
-        let Some(socket) = socket(&mut self.sockets, id) else { return };
-        if appetite == 0 || socket.over || socket.reading {
+        if appetite == 0 || !self.sockets.may_read(id) {
             return;
         }
-        socket.reading = true;
         let buffer = if buffer.len() == appetite { buffer } else { vec![0; appetite].into_boxed_slice() };
-        self.flights.read(id, &socket.stream, buffer);
+        self.sockets.read(id, buffer);
     }
 
     fn wrote(&mut self, id: ConnId, result: io::Result<usize>, bytes: Bytes, now: Now) {
-        let Some(socket) = socket(&mut self.sockets, id) else { return };
-        socket.writing = false;
         match result {
             Ok(written) if written > 0 => self.shard.sent(id, bytes, written, now),
-            Ok(_) | Err(_) => self.break_off(id),
+            Ok(_) | Err(_) => self.sockets.break_off(id),
         }
         self.end_if_idle(id, now);
     }
 
-    /// Everything the shard wants, until it wants nothing.
-    fn send_out(&mut self) {
-        let now = self.clock.now();
-        while let Some((id, bytes)) = self.shard.next_send() {
-            let Some(socket) = socket(&mut self.sockets, id) else { continue };
-            if !socket.over {
-                socket.writing = true;
-                self.flights.write(id, &socket.stream, bytes);
-            }
-        }
+    /// What the shard wants, as much as goes in one submission; whether that was all.
+    fn send_out(&mut self, now: Now) -> bool {
+        let is_all = self.send();
         while let Some(id) = self.shard.next_read() {
             self.read_more(id, Box::default());
         }
         while let Some((id, close)) = self.shard.next_close() {
             match close {
-                Close::Write => socket(&mut self.sockets, id).map_or((), |socket| {
-                    let _ = socket.stream.shutdown(Shutdown::Write);
-                }),
-                Close::Both => self.break_off(id),
+                Close::Write => self.sockets.shut_write(id),
+                Close::Both => self.sockets.break_off(id),
             }
             self.end_if_idle(id, now);
         }
@@ -252,23 +193,28 @@ impl Worker {
             let shard = &mut self.shard;
             self.port.send_all(*other, || shard.next_tell(*other));
         }
+        is_all
     }
 
-    /// Nothing more on this connection: what is in flight comes back by itself.
-    fn break_off(&mut self, id: ConnId) {
-        if let Some(socket) = socket(&mut self.sockets, id) {
-            socket.over = true;
-            let _ = socket.stream.shutdown(Shutdown::Both);
+    fn send(&mut self) -> bool {
+        let mut sends = 0;
+        while let Some((id, bytes)) = self.shard.next_answer() {
+            sends += usize::from(self.sockets.write(id, bytes));
         }
+        let answers_only = sends > 0 && !self.answered && self.shard.fan_out_exceeds(SMALL_FAN_OUT);
+        self.answered = answers_only;
+        if answers_only {
+            return false;
+        }
+        while sends < SENDS {
+            let Some((id, bytes)) = self.shard.next_send() else { return true };
+            sends += usize::from(self.sockets.write(id, bytes));
+        }
+        false
     }
 
     fn end_if_idle(&mut self, id: ConnId, now: Now) {
-        if let Some(socket) = socket(&mut self.sockets, id)
-            && socket.over
-            && !socket.reading
-            && !socket.writing
-        {
-            self.sockets[id.slot as usize] = None;
+        if self.sockets.close_if_idle(id) {
             self.shard.ended(id, now);
         }
     }
@@ -283,9 +229,4 @@ impl Worker {
         }
         wanted != Deadline::NEVER && self.timer.as_mut().poll(cx).is_ready()
     }
-}
-
-/// The socket of a connection, unless it is gone.
-fn socket(sockets: &mut [Option<Socket>], id: ConnId) -> Option<&mut Socket> {
-    sockets.get_mut(id.slot as usize)?.as_mut().filter(|socket| socket.id == id)
 }

@@ -116,11 +116,14 @@ impl Shard {
             self.counters.viewers -= 1;
         }
         conn.life = life;
-        conn.outbox.forget_states();
         if let Speech::Stream(stream) = &mut conn.speech {
             stream.later = None;
         }
         self.leave_everything(id);
+        // Last, since whoever leaves is told of every change up to then.
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.outbox.forget_states();
+        }
     }
 
     /// The timer's look at a connection that was armed for this moment.

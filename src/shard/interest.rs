@@ -37,6 +37,11 @@ impl Watchers {
         self.list.iter().map(|(_, watcher)| *watcher)
     }
 
+    /// How many are to be told.
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
     /// Adds somebody; says at which index.
     pub fn add(&mut self, watcher: Watcher) -> u32 {
         self.list.insert(watcher) as u32

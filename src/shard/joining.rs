@@ -16,6 +16,7 @@ use crate::shard::interest::Watcher;
 impl Shard {
     /// Begins to watch; completes at once where no other core has a say.
     pub(super) fn join(&mut self, id: ConnId, patterns: Vec<Pattern>, purpose: Purpose) {
+        self.spread_changes();
         self.note_expiry(id);
         self.joinings = self.joinings.wrapping_add(1);
         let ticket = JoinTicket { conn: id, number: self.joinings };
@@ -172,6 +173,7 @@ impl Shard {
 
     /// Ends one watch of a connection.
     pub(super) fn leave(&mut self, id: ConnId, watch: Watch) {
+        self.spread_changes();
         if let Some(conn) = self.conns.get_mut(id) {
             conn.watches.retain(|other| *other != watch);
         }
@@ -183,6 +185,7 @@ impl Shard {
 
     /// Ends all a connection watches or is about to.
     pub(super) fn leave_everything(&mut self, id: ConnId) {
+        self.spread_changes();
         let Some(conn) = self.conns.get_mut(id) else { return };
         let watches = std::mem::take(&mut conn.watches);
         let joining = conn.joining.take();

@@ -34,7 +34,7 @@ use crate::access::{Access, Origins};
 use crate::conn::route::House;
 use crate::conn::{Life, Speech};
 use crate::counters::Counters;
-use crate::ids::{ConnId, Epoch, ShardId};
+use crate::ids::{ConnId, Epoch, KeyId, ShardId};
 use crate::limits::{Limits, REFUSED_AT_ONCE_MAX};
 use crate::shard::conns::Conns;
 use crate::shard::contract::Close;
@@ -82,7 +82,11 @@ pub struct Shard {
     next_expiry_ms: Option<u64>,
     /// Connections that there are descriptors for.
     descriptors: usize,
-    /// Connections that may have something to send, oldest first.
+    /// Keys that have a newer record of which nobody was told yet.
+    changed: Vec<KeyId>,
+    /// HTTP connections that may have an answer to send, oldest first.
+    answering: VecDeque<ConnId>,
+    /// Viewers and polls that may have something to send, oldest first.
     ready: VecDeque<ConnId>,
     closes: VecDeque<(ConnId, Close)>,
     /// Connections that may be read again.
@@ -109,6 +113,8 @@ impl Shard {
             timers: Timers::default(),
             next_expiry_ms,
             descriptors,
+            changed: Vec::new(),
+            answering: VecDeque::new(),
             ready: VecDeque::new(),
             closes: VecDeque::new(),
             resumed: VecDeque::new(),
@@ -218,7 +224,10 @@ impl Shard {
             && !conn.outbox.is_in_flight()
         {
             conn.queued = true;
-            self.ready.push_back(id);
+            match &conn.speech {
+                Speech::Http(..) => self.answering.push_back(id),
+                Speech::Stream(_) => self.ready.push_back(id),
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ impl Shard {
     /// Another core said something.
     pub fn told(&mut self, from: ShardId, message: PeerMessage, now: Now) {
         self.now = now;
+        self.spread_changes();
         match message {
             PeerMessage::Ask { ticket, question } => {
                 let hash = self.owner.hash(question.key());

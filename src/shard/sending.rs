@@ -23,22 +23,44 @@ const VIEWER_READ_BYTES: usize = 16;
 const MESSAGE_READ_BYTES: usize = 4 * 1024;
 
 impl Shard {
-    /// A connection with something to send and nothing in flight. It counts as in flight until `sent`.
-    pub fn next_send(&mut self) -> Option<(ConnId, Bytes)> {
-        while let Some(id) = self.ready.pop_front() {
-            let Some(conn) = self.conns.get_mut(id) else { continue };
-            conn.queued = false;
-            match &conn.speech {
-                Speech::Http(..) if !conn.outbox.owed.is_empty() => self.settle_poll(id),
-                Speech::Http(..) | Speech::Stream(_) => {}
-            }
-            if let Some(bytes) = self.next_bytes(id) {
-                self.counters.sends += 1;
+    /// A connection with an answer to send and nothing in flight. It counts as in flight until `sent`.
+    pub fn next_answer(&mut self) -> Option<(ConnId, Bytes)> {
+        while let Some(id) = self.answering.pop_front() {
+            if let Some(bytes) = self.send_from(id) {
                 return Some((id, bytes));
             }
-            self.after_flush(id);
         }
         None
+    }
+
+    /// A connection with something to send and nothing in flight, answers first. It counts as in flight until
+    /// `sent`.
+    pub fn next_send(&mut self) -> Option<(ConnId, Bytes)> {
+        self.spread_changes();
+        loop {
+            if let Some(answer) = self.next_answer() {
+                return Some(answer);
+            }
+            let id = self.ready.pop_front()?;
+            if let Some(bytes) = self.send_from(id) {
+                return Some((id, bytes));
+            }
+        }
+    }
+
+    fn send_from(&mut self, id: ConnId) -> Option<Bytes> {
+        let conn = self.conns.get_mut(id)?;
+        conn.queued = false;
+        match &conn.speech {
+            Speech::Http(..) if !conn.outbox.owed.is_empty() => self.settle_poll(id),
+            Speech::Http(..) | Speech::Stream(_) => {}
+        }
+        let bytes = self.next_bytes(id);
+        match bytes {
+            Some(_) => self.counters.sends += 1,
+            None => self.after_flush(id),
+        }
+        bytes
     }
 
     fn next_bytes(&mut self, id: ConnId) -> Option<Bytes> {

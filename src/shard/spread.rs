@@ -15,8 +15,43 @@ use crate::shard::interest::Watcher;
 use crate::shard::link::Link;
 
 impl Shard {
+    /// A key has a newer record. Who watches it is told when the answers of this turn are on their way, and
+    /// before anybody begins or ends to watch.
+    pub(super) fn changed(&mut self, key: KeyId) {
+        // A burst on one key is one change; a key that comes twice otherwise is told of twice, at no harm.
+        if self.changed.last() != Some(&key) {
+            self.changed.push(key);
+        }
+    }
+
+    /// Tells everybody of every change so far.
+    pub(super) fn spread_changes(&mut self) {
+        if self.changed.is_empty() {
+            return;
+        }
+        let mut changed = std::mem::take(&mut self.changed);
+        for key in changed.drain(..) {
+            self.spread(key);
+        }
+        self.changed = changed;
+        self.forget_tombstones();
+    }
+
+    /// Whether more than so many sends are to come once everybody is told.
+    pub fn fan_out_exceeds(&self, sends: usize) -> bool {
+        let mut count = self.ready.len();
+        let mut entries = self.changed.iter().filter_map(|key| self.store.get(*key));
+        while count <= sends
+            && let Some(entry) = entries.next()
+        {
+            let groups = entry.groups.iter().filter_map(|group| self.groups.get(*group));
+            count += entry.watchers.count() + groups.map(|group| group.watchers.count()).sum::<usize>();
+        }
+        count > sends
+    }
+
     /// Owes the newest record of a key to all who watch it here.
-    pub(super) fn spread(&mut self, key: KeyId) {
+    fn spread(&mut self, key: KeyId) {
         let Some(entry) = self.store.get(key) else { return };
         let mut telling = Telling {
             key,

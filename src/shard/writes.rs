@@ -29,12 +29,6 @@ impl Shard {
         }
     }
 
-    /// A key of this core has a newer record: everybody who watches it is owed it.
-    pub(super) fn changed(&mut self, key: KeyId) {
-        self.spread(key);
-        self.forget_tombstones();
-    }
-
     fn read(&self, key: &Key, hash: KeyHash) -> Outcome {
         let live = self.store.find(key, hash).and_then(|id| self.store.get(id)?.live());
         live.map_or(Outcome::Missing, |record| Outcome::Found(record.clone()))

@@ -1,9 +1,10 @@
 //! Where a state comes in: is it JSON, where is `data`, and what is it without white space.
 //!
 //! Always true: what leaves here is UTF-8 and JSON, byte for byte as the producer wrote it; nothing recurses,
-//! so no nesting can overflow the stack.
+//! so no nesting can overflow the stack. What is read at once, by `scan.rs`, the library would have read in the
+//! same way; it has the last word on everything else, and says what is wrong.
 //!
-//! Read first: `wire/mod.rs`.
+//! Read first: `wire/mod.rs`; then `scan.rs`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,6 +14,44 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::error::WireError;
+use super::scan;
+
+/// Appends the one `data` of a body `{"data":…}` to `out`, without insignificant white space.
+///
+/// # Errors
+/// Those of [`data_member`] and of [`compact_into`].
+pub fn data_into(body: &[u8], nesting_max: usize, out: &mut Vec<u8>) -> Result<(), WireError> {
+    at_once_or(
+        out,
+        |out| scan::data_member(body, nesting_max, out),
+        |out| compact_into(data_member(body)?, nesting_max, out),
+    )
+}
+
+/// Appends a body that is one JSON value to `out`, without insignificant white space.
+///
+/// # Errors
+/// Those of [`whole_value`] and of [`compact_into`].
+pub fn value_into(body: &[u8], nesting_max: usize, out: &mut Vec<u8>) -> Result<(), WireError> {
+    at_once_or(
+        out,
+        |out| scan::whole_value(body, nesting_max, out),
+        |out| compact_into(whole_value(body)?, nesting_max, out),
+    )
+}
+
+fn at_once_or(
+    out: &mut Vec<u8>,
+    at_once: impl FnOnce(&mut Vec<u8>) -> Option<()>,
+    otherwise: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>,
+) -> Result<(), WireError> {
+    let begin = out.len();
+    if at_once(out).is_some() {
+        return Ok(());
+    }
+    out.truncate(begin);
+    otherwise(out)
+}
 
 /// The text of the one `data` of a body `{"data":…}`; other members are ignored.
 ///

@@ -21,6 +21,7 @@ pub mod record;
 mod reply;
 pub mod request;
 pub mod response;
+mod scan;
 pub mod upgrade;
 
 pub use error::WireError;

@@ -25,6 +25,9 @@ const NUMBER_BYTES_MAX: usize = 20;
 const PREFIX_BYTES_MAX: usize = KEY.len() + REV.len() + UPDATED_AT.len() + DATA.len() + 2 * NUMBER_BYTES_MAX;
 const HEADER_BYTES_MAX: usize = 10;
 
+/// Appends a state to a buffer, compacted and not deeper than asked.
+type Compacting = fn(&[u8], usize, &mut Vec<u8>) -> Result<(), WireError>;
+
 /// A state on its way to become a [`Record`]: its data in place, room in front.
 #[derive(Debug)]
 pub struct Draft {
@@ -40,10 +43,22 @@ impl Draft {
     /// # Errors
     /// [`WireError::TooDeep`] and [`WireError::StateTooLarge`], both judged on what is kept.
     pub fn new(key: &Key, raw: &[u8], limits: &Limits) -> Result<Draft, WireError> {
+        Draft::fill(key, raw, limits, json::compact_into)
+    }
+
+    /// Puts the `data` of a body into place, compacted.
+    ///
+    /// # Errors
+    /// Those of [`json::data_into`], and [`WireError::StateTooLarge`].
+    pub fn of_body(key: &Key, body: &[u8], limits: &Limits) -> Result<Draft, WireError> {
+        Draft::fill(key, body, limits, json::data_into)
+    }
+
+    fn fill(key: &Key, raw: &[u8], limits: &Limits, compact: Compacting) -> Result<Draft, WireError> {
         let room = HEADER_BYTES_MAX + PREFIX_BYTES_MAX + key.as_str().len();
         let mut buffer = Vec::with_capacity(room + raw.len() + 1);
         buffer.resize(room, 0);
-        json::compact_into(raw, limits.nesting_max, &mut buffer)?;
+        compact(raw, limits.nesting_max, &mut buffer)?;
         if buffer.len() - room > limits.state_bytes_max {
             return Err(WireError::StateTooLarge(limits.state_bytes_max));
         }

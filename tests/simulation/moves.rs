@@ -244,7 +244,12 @@ impl World {
         if self.is_stalled(core) {
             return Ok(false);
         }
-        let Some((id, bytes)) = self.cores[core].shard.next_send() else { return Ok(false) };
+        let shard = &mut self.cores[core].shard;
+        // As the runtime does: answers before anybody is told of what they answer.
+        let answer = if self.step.is_multiple_of(2) { shard.next_answer() } else { None };
+        // Who is told of a change may be other cores only: then there is nothing to send, and yet it was a move.
+        let was_due = shard.fan_out_exceeds(0);
+        let Some((id, bytes)) = answer.or_else(|| shard.next_send()) else { return Ok(was_due) };
         let Some(at) = self.find(core, id) else { return Ok(true) };
         let Some(sock) = self.socks[at].as_mut() else { return Ok(true) };
         self.trace.bytes(&bytes);

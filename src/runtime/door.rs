@@ -1,0 +1,90 @@
+//! Where connections come in.
+//!
+//! Always true: while nobody is let in, nobody is taken from the kernel's queue. The kernel is asked to say
+//! when somebody waits; taking one is a call that never does.
+//!
+//! Read first: `runtime/worker.rs`.
+
+use std::future::Future;
+use std::io::{self, ErrorKind};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use io_uring::{opcode, types};
+use nix::poll::PollFlags;
+use tokio::time::Sleep;
+
+use crate::runtime::sockets::{Operation, begin};
+
+/// After an accept that failed for want of descriptors.
+const REST: Duration = Duration::from_millis(100);
+
+/// One core's listening socket.
+pub struct Door {
+    listener: TcpListener,
+    /// The kernel will say when somebody waits.
+    knock: Option<Operation<()>>,
+    /// Nobody is let in before that.
+    rest: Option<Pin<Box<Sleep>>>,
+    is_closed: bool,
+}
+
+impl Door {
+    /// An open door.
+    ///
+    /// # Errors
+    /// The socket cannot be made to never wait.
+    pub fn new(listener: TcpListener) -> io::Result<Door> {
+        listener.set_nonblocking(true)?;
+        Ok(Door { listener, knock: None, rest: None, is_closed: false })
+    }
+
+    /// The next connection, if there is one. If not, the task is woken when there may be.
+    pub fn next(&mut self, cx: &mut Context<'_>) -> Option<TcpStream> {
+        if self.is_closed || is_pending(&mut self.rest, cx) || is_pending(&mut self.knock, cx) {
+            return None;
+        }
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => return Some(stream),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let readable = PollFlags::POLLIN.bits() as u32;
+                    let fd = types::Fd(self.listener.as_raw_fd());
+                    self.knock = Some(begin((), opcode::PollAdd::new(fd, readable).build()));
+                    is_pending(&mut self.knock, cx);
+                    return None;
+                }
+                // It left before it was taken.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "no connection could be accepted; trying again shortly");
+                    self.rest = Some(Box::pin(tokio::time::sleep(REST)));
+                    is_pending(&mut self.rest, cx);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Lets nobody in any more, and turns away whoever waits.
+    pub fn close(&mut self) {
+        self.is_closed = true;
+        let _ = socket2::SockRef::from(&self.listener).shutdown(Shutdown::Both);
+    }
+}
+
+/// Whether what is waited for has not come yet; what has come is forgotten.
+fn is_pending<F: Future + Unpin>(waiting: &mut Option<F>, cx: &mut Context<'_>) -> bool {
+    match waiting.as_mut().map(|future| Pin::new(future).poll(cx)) {
+        None => false,
+        Some(Poll::Pending) => true,
+        Some(Poll::Ready(_)) => {
+            *waiting = None;
+            false
+        }
+    }
+}

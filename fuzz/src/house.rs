@@ -149,7 +149,18 @@ impl House {
 
     /// The core chooses what goes next, if anything does.
     pub fn offer(&mut self) -> bool {
-        let Some((id, bytes)) = self.shard.next_send() else { return false };
+        let next = self.shard.next_send();
+        self.take_off(next)
+    }
+
+    /// The core chooses an answer that goes next, before anybody is told of a change.
+    pub fn offer_answer(&mut self) -> bool {
+        let next = self.shard.next_answer();
+        self.take_off(next)
+    }
+
+    fn take_off(&mut self, next: Option<(ConnId, Bytes)>) -> bool {
+        let Some((id, bytes)) = next else { return false };
         let peer = self.peers.iter_mut().find(|peer| peer.id == id).expect("a peer of this core");
         assert!(peer.in_flight.is_none(), "one send in flight");
         assert!(!bytes.is_empty() && !peer.shut, "something to send, before the end");

@@ -21,7 +21,11 @@ const NESTING_MAX: usize = 6;
 
 fuzz_target!(|data: &[u8]| {
     let [seed, body @ ..] = data else { return };
-    let found = json::data_member(body);
+    let limits = Limits { state_bytes_max: STATE_BYTES_MAX, nesting_max: NESTING_MAX, ..Limits::default() };
+    let (key, rev, at) = address(*seed);
+    let found = Draft::of_body(&key, body, &limits);
+    let in_two_steps = json::data_member(body).and_then(|raw| Draft::new(&key, raw, &limits));
+    assert_eq!(found.as_ref().map(Draft::data), in_two_steps.as_ref().map(Draft::data));
     let expected = std::str::from_utf8(body).ok().and_then(read);
     check_whole(body, expected.as_ref());
     let members = match &expected {
@@ -30,26 +34,31 @@ fuzz_target!(|data: &[u8]| {
         }
         Some(_) | None => Vec::new(),
     };
-    match (&found, expected.is_some(), &members[..]) {
-        (Ok(raw), true, [(_, value)]) => encode(*seed, raw, value),
-        (Err(WireError::NoData(_)), true, []) => {}
-        (Err(WireError::NoData(_)), true, [_, _, ..]) => {}
+    match (found, expected.is_some(), &members[..]) {
+        (Ok(draft), true, [(_, value)]) => encode(&key, draft, rev, at, value),
+        (Err(WireError::TooDeep(_)), true, [(_, value)]) => assert!(value.depth() > NESTING_MAX),
+        (Err(WireError::StateTooLarge(_)), true, [(_, value)]) => {
+            assert!(value.compact().len() > STATE_BYTES_MAX);
+        }
+        (Err(WireError::NoData(_)), true, [] | [_, _, ..]) => {}
         (Err(WireError::NotUtf8(at)), false, _) => {
-            assert!(std::str::from_utf8(&body[..*at]).is_ok() && std::str::from_utf8(body).is_err());
+            assert!(std::str::from_utf8(&body[..at]).is_ok() && std::str::from_utf8(body).is_err());
         }
-        (Err(WireError::NoBody), false, _) => {
-            assert!(body.iter().all(u8::is_ascii_whitespace));
-        }
+        (Err(WireError::NoBody), false, _) => assert!(body.iter().all(u8::is_ascii_whitespace)),
         (Err(WireError::BadJson(_)), false, _) => {}
-        _ => panic!("{found:?}, {expected:?}"),
+        (found, _, _) => panic!("{found:?}, {expected:?}"),
     }
 });
 
+/// The same body as a patch: one value, whatever it is.
 fn check_whole(body: &[u8], expected: Option<&Json<'_>>) {
-    match (json::whole_value(body), expected) {
-        (Ok(raw), Some(value)) => {
-            assert_eq!(std::str::from_utf8(raw).ok().and_then(read).as_ref(), Some(value));
+    let mut out = b"before".to_vec();
+    match (json::value_into(body, NESTING_MAX, &mut out), expected) {
+        (Ok(()), Some(value)) => {
+            assert!(value.depth() <= NESTING_MAX);
+            assert_eq!(out.strip_prefix(b"before"), Some(value.compact().as_bytes()));
         }
+        (Err(WireError::TooDeep(_)), Some(value)) => assert!(value.depth() > NESTING_MAX),
         (Err(_), None) => {}
         (found, expected) => panic!("{found:?}, {expected:?}"),
     }
@@ -62,25 +71,17 @@ fn address(seed: u8) -> (Key, Rev, u64) {
     (Key::parse(name.as_bytes()).expect("a key"), Rev(number), number / 3)
 }
 
-fn encode(seed: u8, raw: &[u8], value: &Json<'_>) {
-    let limits = Limits { state_bytes_max: STATE_BYTES_MAX, nesting_max: NESTING_MAX, ..Limits::default() };
-    let (key, rev, at) = address(seed);
+fn encode(key: &Key, draft: Draft, rev: Rev, at: u64, value: &Json<'_>) {
     let compact = value.compact();
-    let draft = match Draft::new(&key, raw, &limits) {
-        Ok(draft) => draft,
-        Err(WireError::TooDeep(_)) => return assert!(value.depth() > NESTING_MAX),
-        Err(WireError::StateTooLarge(_)) => return assert!(compact.len() > STATE_BYTES_MAX),
-        Err(other) => panic!("{other:?}"),
-    };
     assert!(value.depth() <= NESTING_MAX && compact.len() <= STATE_BYTES_MAX);
-    let record = draft.seal(&key, rev, at);
+    let record = draft.seal(key, rev, at);
     let begin = format!(r#"{{"key":"{key}","rev":{},"updatedAt":{at}"#, rev.0);
     check_record(&record, &format!(r#"{begin},"data":{compact}}}"#), value);
     assert!(record.bytes_kept() <= record.frame().len() * 9 / 8 + 100, "it keeps {}", record.bytes_kept());
     let mut out = Vec::new();
-    record.write_without_data(&key, &mut out);
+    record.write_without_data(key, &mut out);
     assert_eq!(out, format!("{begin}}}").as_bytes());
-    let deletion = Record::deletion(&key, rev, at);
+    let deletion = Record::deletion(key, rev, at);
     check_record(&deletion, &format!(r#"{begin},"data":null,"deleted":true}}"#), &Json::Scalar("null"));
 }
 

@@ -74,7 +74,8 @@ impl World {
             104..136 => drop(
                 self.house.arrive(at, [1, 3, 16, 60, 200, 1000, 4000, usize::MAX][usize::from(byte % 8)]),
             ),
-            136..152 => drop(self.house.offer()),
+            136..144 => drop(self.house.offer()),
+            144..152 => drop(self.house.offer_answer()),
             152..168 => drop(self.house.land(at, [1, 5, 50, usize::MAX][usize::from(byte % 4)])),
             168..176 => self.house.flush([1_000, 64, 7, usize::MAX][usize::from(byte % 4)]),
             176..192 => self.house.settle(),

@@ -26,7 +26,8 @@ pub fn read(stream: &str) -> (Vec<Event>, usize) {
                 let kind = if kind.is_empty() { "message" } else { &kind };
                 events.push(Event { kind: kind.to_owned(), data: data.to_owned(), id: id.clone() });
             }
-            (kind.clear(), data.clear());
+            kind.clear();
+            data.clear();
             continue;
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));

@@ -187,7 +187,7 @@ impl House {
     pub fn flush(&mut self, most: usize) {
         for _ in 0..TURNS_MAX {
             let offered = self.offer();
-            let landed = (0..self.peers.len()).fold(false, |any, at| self.land(at, most) || any);
+            let landed = (0..self.peers.len()).filter(|at| self.land(*at, most)).count() > 0;
             if !offered && !landed {
                 return;
             }
@@ -199,7 +199,7 @@ impl House {
     pub fn settle(&mut self) {
         for _ in 0..TURNS_MAX {
             self.flush(usize::MAX);
-            let moved = (0..self.peers.len()).fold(false, |any, at| self.arrive(at, usize::MAX) || any);
+            let moved = (0..self.peers.len()).filter(|at| self.arrive(*at, usize::MAX)).count() > 0;
             if !moved {
                 return;
             }

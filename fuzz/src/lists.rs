@@ -28,10 +28,9 @@ pub fn read(lines: &[&[u8]]) -> Option<List> {
             while rest.next_if(|byte| b" \t,".contains(byte)).is_some() {}
             let Some(first) = rest.next() else { break };
             let is_weak = first == b'W';
-            if is_weak && rest.next() != Some(b'/') || is_weak && rest.next() != Some(b'"') {
-                return None;
-            }
-            if !is_weak && first != b'"' {
+            let quote =
+                if is_weak { rest.next().filter(|byte| *byte == b'/').and(rest.next()) } else { Some(first) };
+            if quote != Some(b'"') {
                 return None;
             }
             let mut tag = Vec::new();

@@ -97,7 +97,7 @@ impl World {
                 self.is_odd = true;
             }
             247 | 248 => {
-                self.house.set_wall(byte % 2 == 0);
+                self.house.set_wall(byte == 248);
                 self.is_odd = true;
             }
             249.. => self.house.speak_of_the_gone(),

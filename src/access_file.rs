@@ -111,7 +111,13 @@ fn read_text(path: &Path) -> Result<String, OperatorError> {
 
 fn cannot_write(path: &Path, error: &io::Error) -> OperatorError {
     let message = format!("the keys cannot be written to {} ({error})", path.display());
-    OperatorError::new(message, "let this user write there, or name another place with --state-dir or --keys")
+    let remedy = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room on that disk; the keys that are there stay as they were"
+        }
+        _ => "let this user write there, or name another place with --state-dir or --keys",
+    };
+    OperatorError::new(message, remedy)
 }
 
 /// The lock is on the directory, since the file itself is replaced.
@@ -128,11 +134,17 @@ fn write_aside(path: &Path, text: &str) -> io::Result<()> {
     let aside = path.with_file_name(name);
     // What an earlier attempt may have left could have another mode.
     let _ = fs::remove_file(&aside);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&aside, &path)?;
+    write_whole(&aside, text).and_then(|()| fs::rename(&aside, &path)).inspect_err(|_| {
+        // Half a file helps nobody, least of all on a disk that is full.
+        let _ = fs::remove_file(&aside);
+    })?;
     File::open(directory_of(&path))?.sync_all()
+}
+
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 fn directory_of(path: &Path) -> PathBuf {

@@ -29,6 +29,8 @@ pub struct Door {
     knock: Option<Operation<()>>,
     /// Nobody is let in before that.
     rest: Option<Pin<Box<Sleep>>>,
+    /// The last try failed, and that was said.
+    is_short: bool,
     is_closed: bool,
 }
 
@@ -39,7 +41,7 @@ impl Door {
     /// The socket cannot be made to never wait.
     pub fn new(listener: TcpListener) -> io::Result<Door> {
         listener.set_nonblocking(true)?;
-        Ok(Door { listener, knock: None, rest: None, is_closed: false })
+        Ok(Door { listener, knock: None, rest: None, is_short: false, is_closed: false })
     }
 
     /// The next connection, if there is one. If not, the task is woken when there may be.
@@ -49,7 +51,12 @@ impl Door {
         }
         loop {
             match self.listener.accept() {
-                Ok((stream, _)) => return Some(stream),
+                Ok((stream, _)) => {
+                    if std::mem::take(&mut self.is_short) {
+                        tracing::info!("connections are accepted again");
+                    }
+                    return Some(stream);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let readable = PollFlags::POLLIN.bits() as u32;
                     let fd = types::Fd(self.listener.as_raw_fd());
@@ -61,7 +68,10 @@ impl Door {
                 Err(error)
                     if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "no connection could be accepted; trying again shortly");
+                    // Said once, and not for as long as it lasts.
+                    if !std::mem::replace(&mut self.is_short, true) {
+                        tracing::warn!(%error, "no connection could be accepted; trying again until one can");
+                    }
                     self.rest = Some(Box::pin(tokio::time::sleep(REST)));
                     is_pending(&mut self.rest, cx);
                     return None;

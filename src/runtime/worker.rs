@@ -181,6 +181,7 @@ impl Worker {
         while let Some(id) = self.shard.next_read() {
             self.read_more(id, Box::default());
         }
+        self.sockets.begin_reads();
         while let Some((id, close)) = self.shard.next_close() {
             match close {
                 Close::Write => self.sockets.shut_write(id),

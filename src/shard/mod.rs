@@ -44,6 +44,7 @@ use crate::shard::owner::Owner;
 use crate::shard::store::Store;
 use crate::shard::timers::Timers;
 use crate::time::{Deadline, Now};
+use crate::wire::response::DateLine;
 
 /// What a core is told once, at its start.
 pub struct Config {
@@ -71,6 +72,7 @@ pub struct Shard {
     owner: Owner,
     house: House,
     now: Now,
+    date: DateLine,
     store: Store,
     groups: Groups,
     conns: Conns,
@@ -105,6 +107,7 @@ impl Shard {
             owner: Owner::new(hash_seed, shards),
             house: House { epoch, limits, access, origins, draining: false },
             now: Now::default(),
+            date: DateLine::default(),
             store: Store::default(),
             groups: Groups::default(),
             conns: Conns::default(),

@@ -95,7 +95,7 @@ impl Shard {
             }
         } else {
             self.wait(id, Waiting::Owner(format));
-            self.links[owner.index()].push(PeerMessage::Ask { ticket: id, question });
+            self.tell(owner, PeerMessage::Ask { ticket: id, question });
         }
     }
 
@@ -111,7 +111,7 @@ impl Shard {
         let parts = vec![(self.id, Box::new(self.counters()))];
         self.wait(id, Waiting::Metrics { format, remaining, parts });
         for other in self.owner.others(self.id) {
-            self.links[other.index()].push(PeerMessage::Count { ticket: id });
+            self.tell(other, PeerMessage::Count { ticket: id });
         }
         if remaining == 0 {
             self.finish_metrics(id);
@@ -159,7 +159,7 @@ impl Shard {
     /// Writes an answer; the connection ends with it if the answer says so.
     pub(super) fn write_reply(&mut self, id: ConnId, reply: &Reply, format: &Format) {
         self.counters.requests += 1;
-        let letterhead = reply::Letterhead { epoch: &self.house.epoch, wall_ms: self.now.wall_ms };
+        let letterhead = reply::Letterhead { epoch: &self.house.epoch, date: self.date.at(self.now.wall_ms) };
         let Some(conn) = self.conns.get_mut(id) else { return };
         let last;
         let format = match self.house.draining {

@@ -25,7 +25,7 @@ impl Shard {
     /// An HTTP connection becomes a viewer.
     pub(super) fn open_stream(&mut self, id: ConnId, viewing: Viewing, format: &Format) {
         let Viewing { patterns, single, since, holder, protocol } = viewing;
-        let letterhead = reply::Letterhead { epoch: &self.house.epoch, wall_ms: self.now.wall_ms };
+        let letterhead = reply::Letterhead { epoch: &self.house.epoch, date: self.date.at(self.now.wall_ms) };
         let Some(conn) = self.conns.get_mut(id) else { return };
         reply::write_stream_head(&mut conn.outbox, &protocol, format, &letterhead);
         conn.speech = Speech::Stream(Box::new(match protocol {
@@ -243,6 +243,10 @@ impl Shard {
     pub(super) fn beat(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let Speech::Stream(stream) = &mut conn.speech else { return };
+        if stream.has_command_waiting() {
+            // Nothing is read behind a command that waits for another core, so its pongs are not heard.
+            stream.pings_unanswered = 0;
+        }
         if stream.pings_unanswered >= 2 {
             return self.close_viewer(id, 1011, "two pings went unanswered");
         }

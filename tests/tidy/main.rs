@@ -12,7 +12,7 @@ use std::fs;
 use source::{Source, files_under, functions, has_word, hash_map_name, root, sources, walks};
 
 /// Where sources stand that go by these rules.
-const FOLDERS: [&str; 5] = ["src", "tests", "fuzz/src", "fuzz/targets", "fuzz/pure"];
+const FOLDERS: [&str; 6] = ["src", "tests", "benches", "fuzz/src", "fuzz/targets", "fuzz/pure"];
 /// Lines of a file, its tests aside.
 const FILE_LINES_MAX: usize = 400;
 /// Lines of a function, from its signature to its closing brace.
@@ -217,7 +217,7 @@ fn nothing_knows_the_machine_it_was_written_on() {
     let nobody = ["/home/me", "/nonexistent"];
     let kinds = ["rs", "js", "ts", "mjs", "html", "css", "json", "toml", "sh", "service", "socket", "py"];
     let mut found = Vec::new();
-    for folder in ["src", "sdk", "examples", "scripts", "systemd", "tests", "loadtest", "fuzz"] {
+    for folder in ["src", "sdk", "examples", "scripts", "systemd", "tests", "benches", "loadtest", "fuzz"] {
         for path in files_under(&root().join(folder)) {
             let kind = path.extension().map_or("sh", |extension| extension.to_str().unwrap_or_default());
             let foreign = path.components().any(|part| part.as_os_str() == "node_modules")

@@ -160,7 +160,11 @@ impl House {
     }
 
     fn take_off(&mut self, next: Option<(ConnId, Bytes)>) -> bool {
-        let Some((id, bytes)) = next else { return false };
+        let Some((id, bytes)) = next else {
+            // That nothing is to be sent may have been what an end waited for.
+            self.do_chores();
+            return false;
+        };
         let peer = self.peers.iter_mut().find(|peer| peer.id == id).expect("a peer of this core");
         assert!(peer.in_flight.is_none(), "one send in flight");
         assert!(!bytes.is_empty() && !peer.shut, "something to send, before the end");

@@ -105,6 +105,10 @@ pub const DRAIN_IDLE_MS: u64 = 500;
 /// Messages on their way from one core to another.
 pub const MESH_SLOTS: usize = 1_024;
 
+/// From so many messages on that wait for room to another core, those that nobody waits for any more are looked
+/// for. Few where assertions are on, so that the simulator's short lines meet it.
+pub const LINK_TIDY_AT: usize = if cfg!(debug_assertions) { 4 } else { 1_024 };
+
 /// How many connections beyond `connections_max` are taken in, only to be told that there are too many.
 pub const REFUSED_AT_ONCE_MAX: usize = 64;
 

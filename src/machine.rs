@@ -25,7 +25,7 @@ const URING_DISABLED_PATH: &str = "/proc/sys/kernel/io_uring_disabled";
 pub struct Machine {
     /// As `uname -r` says it.
     pub kernel: String,
-    /// Whether a ring could be made, or what stands in its way.
+    /// Whether a ring for each core could be made, or what stands in its way.
     pub ring: Result<(), OperatorError>,
     /// Open files this process may have: at most so many, and now.
     pub descriptors: Bounds,
@@ -75,11 +75,11 @@ pub enum Place {
 }
 
 impl Machine {
-    /// Looks at this machine, for a broker that listens there and keeps its state here.
-    pub fn look(listen: SocketAddr, state_dir: &Path) -> Machine {
+    /// Looks at this machine, for a broker of so many cores that listens there and keeps its state here.
+    pub fn look(listen: SocketAddr, state_dir: &Path, cores: usize) -> Machine {
         Machine {
             kernel: read_line("/proc/sys/kernel/osrelease").unwrap_or_else(|| "unknown".to_owned()),
-            ring: try_ring(),
+            ring: try_rings(cores),
             descriptors: bounds(Resource::RLIMIT_NOFILE),
             locked_memory: bounds(Resource::RLIMIT_MEMLOCK),
             cores: cores_of_machine(),
@@ -96,14 +96,23 @@ impl Machine {
     }
 }
 
-/// Makes a ring of the kind that each core has, and closes it.
-///
-/// # Errors
-/// What stands in the way, and how to clear it.
-pub fn try_ring() -> Result<(), OperatorError> {
-    let mut builder = tokio_uring::uring_builder();
-    builder.setup_coop_taskrun();
-    builder.build(8).map(drop).map_err(|error| explain_ring(&error))
+/// Operations that a core may hand to the kernel at once.
+pub const RING_ENTRIES: u32 = 1024;
+/// Completions that may wait to be looked at.
+const COMPLETION_ENTRIES: u32 = 8192;
+
+/// The ring that each core has, of [`RING_ENTRIES`].
+pub fn ring_of_a_core() -> io_uring::Builder {
+    let mut ring = tokio_uring::uring_builder();
+    ring.setup_cqsize(COMPLETION_ENTRIES).setup_clamp().setup_coop_taskrun();
+    ring
+}
+
+/// Makes the rings of so many cores, all at once and as large as they will be, since kernels differ in what
+/// they count against locked memory; and closes them again.
+fn try_rings(cores: usize) -> Result<(), OperatorError> {
+    let rings: io::Result<Vec<_>> = (0..cores).map(|_| ring_of_a_core().build(RING_ENTRIES)).collect();
+    rings.map(drop).map_err(|error| explain_ring(&error))
 }
 
 /// Why the kernel gives no ring, and what to change.
@@ -246,7 +255,7 @@ mod tests {
     #[test]
     fn numbers_are_read_from_what_the_kernel_writes() {
         assert_eq!(mem_total("MemTotal:       16384 kB\nMemFree: 1 kB\n"), Some(16_777_216));
-        let machine = Machine::look("127.0.0.1:0".parse().unwrap(), Path::new("."));
+        let machine = Machine::look("127.0.0.1:0".parse().unwrap(), Path::new("."), 1);
         assert!(machine.kernel_version().is_some_and(|(major, _)| major >= 4), "{}", machine.kernel);
         assert!(machine.cores > 0 && machine.descriptors.soft > 0);
     }

@@ -13,14 +13,14 @@ use crate::console::CONTENT_SECURITY_POLICY;
 use crate::ids::{Epoch, Rev};
 use crate::wire::WireError;
 use crate::wire::record::Record;
-use crate::wire::response::{ResponseWriter, http_date};
+use crate::wire::response::ResponseWriter;
 
 /// What every answer of one turn shares.
 pub struct Letterhead<'a> {
     /// Stands in every `ETag`.
     pub epoch: &'a Epoch,
-    /// The wall clock, Unix milliseconds.
-    pub wall_ms: u64,
+    /// The time, as `Date` has it.
+    pub date: &'a str,
 }
 
 /// `100 Continue`, whole.
@@ -241,8 +241,7 @@ fn write_page_fields(out: &mut ResponseWriter<'_>) {
 }
 
 fn write_date(out: &mut ResponseWriter<'_>, letterhead: &Letterhead<'_>) {
-    let date = http_date(letterhead.wall_ms);
-    out.field("Date", std::str::from_utf8(&date).unwrap_or_default());
+    out.field("Date", letterhead.date);
 }
 
 fn write_cors(out: &mut ResponseWriter<'_>, cors: &Cors) {

@@ -9,23 +9,16 @@
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-use crate::machine::explain_ring;
+use crate::machine::{RING_ENTRIES, explain_ring, ring_of_a_core};
 use crate::operator_error::OperatorError;
-
-/// Operations that may be handed to the kernel at once.
-const RING_ENTRIES: u32 = 1024;
-/// Completions that may wait to be looked at.
-const COMPLETION_ENTRIES: u32 = 8192;
 
 /// Builds the ring and the loop's runtime on this thread.
 ///
 /// # Errors
 /// io_uring is missing or forbidden, and what to change.
 pub fn build_ring() -> Result<tokio_uring::Runtime, OperatorError> {
-    let mut ring = tokio_uring::uring_builder();
-    ring.setup_cqsize(COMPLETION_ENTRIES).setup_clamp().setup_coop_taskrun();
     let mut builder = tokio_uring::builder();
-    builder.entries(RING_ENTRIES).uring_builder(&ring);
+    builder.entries(RING_ENTRIES).uring_builder(&ring_of_a_core());
     tokio_uring::Runtime::new(&builder).map_err(|error| explain_ring(&error))
 }
 

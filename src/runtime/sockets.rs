@@ -34,6 +34,8 @@ pub enum Landed {
 pub struct Sockets {
     table: Vec<Option<Socket>>,
     heard: Heard,
+    /// Reads to be begun behind the writes of this turn: a peer that answers fast is read without a wait.
+    to_read: Vec<(ConnId, Box<[u8]>)>,
     /// The group that is being looked at, and how many of its slots were.
     looking: Option<(usize, usize)>,
     /// Writes that were begun since the loop slept last: nearly all of them are over when it wakes.
@@ -51,6 +53,8 @@ struct Socket {
     /// It has said its last, or broke: nothing new is begun on it.
     over: bool,
     writing: bool,
+    /// A read is under way, or about to be.
+    is_read: bool,
     reading: Option<Operation<Box<[u8]>>>,
     /// A write that the kernel could not finish at once.
     waiting: Option<Box<Write>>,
@@ -91,24 +95,35 @@ impl Sockets {
             self.table.resize_with(slot + 1, || None);
             self.heard.make_room(slot + 1);
         }
-        let socket = Socket { id, stream, over: false, writing: false, reading: None, waiting: None };
+        let socket =
+            Socket { id, stream, over: false, writing: false, is_read: false, reading: None, waiting: None };
         self.table[slot] = Some(socket);
     }
 
     /// Whether a read may be begun.
     pub fn may_read(&mut self, id: ConnId) -> bool {
-        self.get(id).is_some_and(|socket| !socket.over && socket.reading.is_none())
+        self.get(id).is_some_and(|socket| !socket.over && !socket.is_read)
     }
 
-    /// Reads up to the buffer's size, on a socket that may be read.
-    pub fn read(&mut self, id: ConnId, mut buffer: Box<[u8]>) {
-        let Some(socket) = get(&mut self.table, id) else { return };
-        let (to, len) = (buffer.as_mut_ptr(), buffer.len() as u32);
-        let mut read = begin(buffer, opcode::Recv::new(socket.fd(), to, len).build());
-        // It cannot be over yet; this is how its waker gets there.
-        let is_over = Pin::new(&mut read).poll(&mut self.heard.context(id.slot as usize)).is_ready();
-        debug_assert!(!is_over, "it was not even handed over");
-        socket.reading = Some(read);
+    /// Is going to read up to the buffer's size, on a socket that may be read.
+    pub fn read(&mut self, id: ConnId, buffer: Box<[u8]>) {
+        if let Some(socket) = self.get(id) {
+            socket.is_read = true;
+            self.to_read.push((id, buffer));
+        }
+    }
+
+    /// Begins the reads of this turn.
+    pub fn begin_reads(&mut self) {
+        for (id, mut buffer) in self.to_read.drain(..) {
+            let Some(socket) = get(&mut self.table, id) else { continue };
+            let (to, len) = (buffer.as_mut_ptr(), buffer.len() as u32);
+            let mut read = begin(buffer, opcode::Recv::new(socket.fd(), to, len).build());
+            // It cannot be over yet; this is how its waker gets there.
+            let is_over = Pin::new(&mut read).poll(&mut self.heard.context(id.slot as usize)).is_ready();
+            debug_assert!(!is_over, "it was not even handed over");
+            socket.reading = Some(read);
+        }
     }
 
     /// Writes as much of these bytes as goes; whether it was begun.
@@ -139,7 +154,7 @@ impl Sockets {
 
     /// Closes a socket that was broken off once nothing is under way on it; whether it did.
     pub fn close_if_idle(&mut self, id: ConnId) -> bool {
-        let is_idle = |socket: &mut Socket| socket.over && !socket.writing && socket.reading.is_none();
+        let is_idle = |socket: &mut Socket| socket.over && !socket.writing && !socket.is_read;
         let closes = self.get(id).is_some_and(is_idle);
         if closes {
             self.table[id.slot as usize] = None;
@@ -245,7 +260,7 @@ impl Socket {
         if let Some(read) = &mut self.reading
             && let Poll::Ready((result, buffer)) = Pin::new(read).poll(cx)
         {
-            self.reading = None;
+            (self.reading, self.is_read) = (None, false);
             return Some(Landed::Read(self.id, result, buffer));
         }
         None

@@ -6,6 +6,7 @@
 //!
 //! Read first: `shard/interest.rs`, `shard/link.rs`, `conn/waiting.rs`.
 
+use crate::conn::Life;
 use crate::conn::waiting::{Joining, Purpose, Watch};
 use crate::ids::{ConnId, GroupId, KeyId, Place, ShardId};
 use crate::key::Pattern;
@@ -17,11 +18,16 @@ impl Shard {
     /// Begins to watch; completes at once where no other core has a say.
     pub(super) fn join(&mut self, id: ConnId, patterns: Vec<Pattern>, purpose: Purpose) {
         self.spread_changes();
+        // A deletion that had to be forgotten may have sent this very viewer away.
+        if self.conns.get(id).is_none_or(|conn| conn.life != Life::Open) {
+            return;
+        }
         self.note_expiry(id);
         self.joinings = self.joinings.wrapping_add(1);
         let ticket = JoinTicket { conn: id, number: self.joinings };
         let places = Vec::with_capacity(patterns.len());
         let mut joining = Joining { number: ticket.number, places, remaining: 0, purpose };
+        let mut asked: Vec<(ShardId, Pattern)> = Vec::new();
         for pattern in patterns {
             let place = self.place(&pattern);
             if joining.places.iter().any(|(_, other)| *other == place) {
@@ -31,15 +37,20 @@ impl Shard {
             if !is_watched {
                 self.hold(place, ticket);
             }
-            joining.remaining += self.ask_others_to_tell(ticket, &pattern);
+            asked.extend(self.others_with(&pattern).into_iter().map(|other| (other, pattern.clone())));
             joining.places.push((pattern, place));
         }
-        let is_complete = joining.remaining == 0;
+        joining.remaining = asked.len();
         if let Some(conn) = self.conns.get_mut(id) {
             conn.joining = Some(Box::new(joining));
         }
-        if is_complete {
+        if asked.is_empty() {
             self.complete_join(id);
+        }
+        // The cores that own keys of a pattern are asked again for each newcomer: the answer means that nothing
+        // acknowledged before is still on its way here.
+        for (other, pattern) in asked {
+            self.tell(other, PeerMessage::Watch { pattern, ticket });
         }
     }
 
@@ -150,17 +161,6 @@ impl Shard {
         members.map(|(id, _)| id).collect()
     }
 
-    /// Asks the cores that own keys of a pattern to tell of them; says how many were asked. It is asked again
-    /// for each newcomer: the answer means that nothing acknowledged before is still on its way here.
-    fn ask_others_to_tell(&mut self, ticket: JoinTicket, pattern: &Pattern) -> usize {
-        let others = self.others_with(pattern);
-        for other in &others {
-            let pattern = pattern.clone();
-            self.links[other.index()].push(PeerMessage::Watch { pattern, ticket });
-        }
-        others.len()
-    }
-
     fn others_with(&self, pattern: &Pattern) -> Vec<ShardId> {
         match pattern {
             Pattern::Prefix(_) => self.owner.others(self.id).collect(),
@@ -209,7 +209,7 @@ impl Shard {
             let pattern = self.pattern_of(place);
             for other in self.others_with(&pattern) {
                 let pattern = pattern.clone();
-                self.links[other.index()].push(PeerMessage::Unwatch { pattern });
+                self.tell(other, PeerMessage::Unwatch { pattern });
             }
             // From here on nobody tells us of foreign keys: what we have of them would grow old unseen.
             if let Place::Group(group) = place {

@@ -21,7 +21,7 @@ impl Shard {
         let remaining = usize::from(self.owner.shards());
         let (records, more) = self.list_part(&listing);
         for other in self.owner.others(self.id) {
-            self.links[other.index()].push(PeerMessage::List { ticket: id, listing: listing.clone() });
+            self.tell(other, PeerMessage::List { ticket: id, listing: listing.clone() });
         }
         let waiting = Waiting::List { format, listing, remaining, records: Vec::new(), horizon: None };
         self.wait(id, waiting);

@@ -9,6 +9,7 @@ use crate::conn::waiting::Waiting;
 use crate::ids::{ConnId, ShardId};
 use crate::key::Key;
 use crate::shard::Shard;
+use crate::shard::conns::Conns;
 use crate::shard::contract::PeerMessage;
 use crate::time::Now;
 use crate::wire::record::Record;
@@ -43,6 +44,16 @@ impl Shard {
             PeerMessage::Watched { ticket } => self.other_core_is_done(ticket),
             PeerMessage::Unwatch { pattern } => self.core_unwatches(from, &pattern),
             PeerMessage::State { key, record } => self.adopt(&key, record),
+        }
+    }
+
+    /// Puts a question, or a word about watching, in line for another core.
+    pub(super) fn tell(&mut self, to: ShardId, message: PeerMessage) {
+        let link = &mut self.links[to.index()];
+        link.push(message);
+        if link.is_long() {
+            let conns = &self.conns;
+            link.tidy(|message| is_waited_for(conns, message));
         }
     }
 
@@ -89,5 +100,25 @@ impl Shard {
         if was_known || self.store.get(id).is_some_and(|entry| entry.live().is_some()) {
             self.changed(id);
         }
+    }
+}
+
+/// Whether a peer of ours still waits for what a message asks. Whatever asks nothing is not ours to drop.
+fn is_waited_for(conns: &Conns, message: &PeerMessage) -> bool {
+    match message {
+        PeerMessage::Ask { ticket, .. }
+        | PeerMessage::List { ticket, .. }
+        | PeerMessage::Count { ticket } => conns.get(*ticket).is_some(),
+        PeerMessage::Watch { ticket, .. } => {
+            let joining = conns.get(ticket.conn).and_then(|conn| conn.joining.as_ref());
+            joining.is_some_and(|joining| joining.number == ticket.number)
+        }
+        PeerMessage::Answer { .. }
+        | PeerMessage::Listed { .. }
+        | PeerMessage::Counted { .. }
+        | PeerMessage::Watching { .. }
+        | PeerMessage::Watched { .. }
+        | PeerMessage::Unwatch { .. }
+        | PeerMessage::State { .. } => true,
     }
 }

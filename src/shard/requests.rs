@@ -65,6 +65,7 @@ impl Shard {
                 Step::GoOn => {}
                 Step::Continue => conn.outbox.tail().extend_from_slice(reply::CONTINUE),
                 Step::Exchange(exchange) => self.begin(id, *exchange),
+                Step::Lost => self.begin_close(id),
                 Step::Refused(error, format) => self.write_reply(id, &Reply::Error(error), &format),
             }
         }
@@ -95,7 +96,7 @@ impl Shard {
             }
         } else {
             self.wait(id, Waiting::Owner(format));
-            self.links[owner.index()].push(PeerMessage::Ask { ticket: id, question });
+            self.tell(owner, PeerMessage::Ask { ticket: id, question });
         }
     }
 
@@ -111,7 +112,7 @@ impl Shard {
         let parts = vec![(self.id, Box::new(self.counters()))];
         self.wait(id, Waiting::Metrics { format, remaining, parts });
         for other in self.owner.others(self.id) {
-            self.links[other.index()].push(PeerMessage::Count { ticket: id });
+            self.tell(other, PeerMessage::Count { ticket: id });
         }
         if remaining == 0 {
             self.finish_metrics(id);
@@ -159,7 +160,7 @@ impl Shard {
     /// Writes an answer; the connection ends with it if the answer says so.
     pub(super) fn write_reply(&mut self, id: ConnId, reply: &Reply, format: &Format) {
         self.counters.requests += 1;
-        let letterhead = reply::Letterhead { epoch: &self.house.epoch, wall_ms: self.now.wall_ms };
+        let letterhead = reply::Letterhead { epoch: &self.house.epoch, date: self.date.at(self.now.wall_ms) };
         let Some(conn) = self.conns.get_mut(id) else { return };
         let last;
         let format = match self.house.draining {
@@ -193,9 +194,9 @@ impl Shard {
             return;
         }
         let due = match http.phase() {
-            Phase::Head | Phase::Body if (http.phase(), http.heads()) == before => return,
+            Phase::Head | Phase::Body | Phase::Rest if (http.phase(), http.heads()) == before => return,
             Phase::Head => self.now.after(limits.head_timeout_ms),
-            Phase::Body => self.now.after(limits.body_timeout_ms),
+            Phase::Body | Phase::Rest => self.now.after(limits.body_timeout_ms),
             Phase::Idle => self.now.after(limits.idle_timeout_ms),
             Phase::Answering => Deadline::NEVER,
         };

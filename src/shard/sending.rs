@@ -38,10 +38,10 @@ impl Shard {
     pub fn next_send(&mut self) -> Option<(ConnId, Bytes)> {
         self.spread_changes();
         loop {
-            if let Some(answer) = self.next_answer() {
-                return Some(answer);
-            }
-            let id = self.ready.pop_front()?;
+            let id = match self.answering.pop_front() {
+                Some(id) => id,
+                None => self.ready.pop_front()?,
+            };
             if let Some(bytes) = self.send_from(id) {
                 return Some((id, bytes));
             }

@@ -26,7 +26,7 @@ impl Shard {
     /// An HTTP connection becomes a viewer.
     pub(super) fn open_stream(&mut self, id: ConnId, viewing: Viewing, format: &Format) {
         let Viewing { patterns, single, since, holder, protocol } = viewing;
-        let letterhead = reply::Letterhead { epoch: &self.house.epoch, wall_ms: self.now.wall_ms };
+        let letterhead = reply::Letterhead { epoch: &self.house.epoch, date: self.date.at(self.now.wall_ms) };
         let Some(conn) = self.conns.get_mut(id) else { return };
         reply::write_stream_head(&mut conn.outbox, &protocol, format, &letterhead);
         conn.speech = Speech::Stream(Box::new(match protocol {
@@ -41,13 +41,13 @@ impl Shard {
             // It asked, and left before it was its turn.
             return self.end_now(id);
         }
-        self.join(id, patterns, Purpose::Open { since });
+        if let Some(patterns) = patterns {
+            self.join(id, patterns, Purpose::Open { since });
+        }
     }
 
     /// Reads what a viewer says.
     pub(super) fn read_viewer(&mut self, id: ConnId, bytes: &mut [u8]) {
-        let limits = &self.house.limits;
-        let (message_bytes_max, patterns_max) = (limits.message_bytes_max, limits.patterns_max);
         let mut at = 0;
         while at < bytes.len() {
             let Some(conn) = self.conns.get_mut(id) else { return };
@@ -58,7 +58,7 @@ impl Shard {
             if stream.has_command_waiting() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
                 return stream.keep(&bytes[at..]);
             }
-            let (used, said) = stream.next(&mut bytes[at..], message_bytes_max, patterns_max);
+            let (used, said) = stream.next(&mut bytes[at..], &self.house);
             at += used;
             self.heard(id, said);
         }
@@ -264,6 +264,10 @@ impl Shard {
     pub(super) fn beat(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let Speech::Stream(stream) = &mut conn.speech else { return };
+        if stream.has_command_waiting() {
+            // Nothing is read behind a command that waits for another core, so its pongs are not heard.
+            stream.pings_unanswered = 0;
+        }
         if stream.pings_unanswered >= 2 {
             return self.close_viewer(id, 1011, "two pings went unanswered");
         }

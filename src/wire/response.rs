@@ -90,8 +90,27 @@ pub fn reason(status: u16) -> &'static str {
     }
 }
 
+/// The value of `Date`, made once a second.
+#[derive(Default)]
+pub struct DateLine {
+    second: u64,
+    text: String,
+}
+
+impl DateLine {
+    /// What it is at this Unix millisecond.
+    pub fn at(&mut self, unix_ms: u64) -> &str {
+        let second = unix_ms / 1000;
+        if self.second != second || self.text.is_empty() {
+            self.second = second;
+            self.text = String::from_utf8_lossy(&http_date(unix_ms)).into_owned();
+        }
+        &self.text
+    }
+}
+
 /// `Date` as RFC 9110, section 5.6.7 wants it: `Sun, 06 Nov 1994 08:49:37 GMT`. Years past 9999 stay there.
-pub fn http_date(unix_ms: u64) -> [u8; 29] {
+fn http_date(unix_ms: u64) -> [u8; 29] {
     /// The last second of the year 9999: the form has four digits for the year.
     const SECONDS_MAX: u64 = 253_402_300_799;
     let seconds = (unix_ms / 1000).min(SECONDS_MAX);
@@ -171,6 +190,14 @@ mod tests {
             assert_eq!(date(seconds * 1000 + 999), text);
         }
         assert_eq!(date(u64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
+    }
+
+    #[test]
+    fn a_date_line_moves_with_the_second_and_back() {
+        let mut line = DateLine::default();
+        for (unix_ms, second) in [(0, "00"), (999, "00"), (1000, "01"), (1999, "01"), (500, "00")] {
+            assert_eq!(line.at(unix_ms), format!("Thu, 01 Jan 1970 00:00:{second} GMT"));
+        }
     }
 
     #[test]

@@ -39,8 +39,8 @@ pub struct Tap {
     pub pings: usize,
     /// For each key that waits: which others went out since it began to.
     waiting: BTreeMap<usize, BTreeSet<usize>>,
-    /// The revision that went out last, by key.
-    offered: BTreeMap<usize, u64>,
+    /// The revision that went out last, by key, and whether it was a state.
+    offered: BTreeMap<usize, (u64, bool)>,
 }
 
 impl Tap {
@@ -135,7 +135,7 @@ impl Tap {
     ) -> Kept {
         let went: Vec<usize> = records.iter().filter_map(|record| truth.place(&record.key)).collect();
         for (key, record) in went.iter().zip(records) {
-            self.offered.insert(*key, record.rev);
+            self.offered.insert(*key, (record.rev, record.is_live()));
             self.waiting.remove(key);
         }
         let Some(client) = client.filter(|client| client.view.synced && client.view.pending.is_empty())
@@ -149,7 +149,12 @@ impl Tap {
             let name = truth.name(key);
             let Some(offered) = self.offered.get(&key).filter(|_| client.watches(name)) else { continue };
             let Ok(parsed) = Key::parse(name.as_bytes()) else { continue };
-            if went.contains(&key) || shard.newest_rev(&parsed).0 <= *offered {
+            let (rev, was_live) = *offered;
+            let newest = shard.newest(&parsed);
+            // Who has a deletion need not be told of another, with what was between forgotten.
+            let is_owed =
+                newest.is_some_and(|newest| newest.rev().0 > rev && (was_live || !newest.is_deleted()));
+            if went.contains(&key) || !is_owed {
                 continue;
             }
             let before = self.waiting.entry(key).or_default();

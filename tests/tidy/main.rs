@@ -11,6 +11,8 @@ use std::fs;
 
 use source::{Source, files_under, functions, has_word, hash_map_name, root, sources, walks};
 
+/// Where sources stand that go by these rules.
+const FOLDERS: [&str; 6] = ["src", "tests", "benches", "fuzz/src", "fuzz/targets", "fuzz/pure"];
 /// Lines of a file, its tests aside.
 const FILE_LINES_MAX: usize = 400;
 /// Lines of a function, from its signature to its closing brace.
@@ -117,15 +119,14 @@ fn every_file_says_what_it_is_and_what_is_always_true() {
         let says = header.contains("Always true: ") && header.contains("Read first: ");
         !header.starts_with("//! ") || !(exempt || says)
     };
-    let found =
-        ["src", "tests"].into_iter().flat_map(sources).filter(lacks).map(|source| source.path).collect();
+    let found = FOLDERS.into_iter().flat_map(sources).filter(lacks).map(|source| source.path).collect();
     assert_none("a file opens with `//!`: what it is, `Always true: …`, `Read first: …`", found);
 }
 
 #[test]
 fn no_file_is_long() {
     let lines = |source: &Source| source.lines().count();
-    let long = ["src", "tests"].into_iter().flat_map(sources).filter(|source| lines(source) > FILE_LINES_MAX);
+    let long = FOLDERS.into_iter().flat_map(sources).filter(|source| lines(source) > FILE_LINES_MAX);
     let found = long.map(|source| format!("{}: {} lines", source.path, lines(&source))).collect();
     assert_none("a file has at most 400 lines, tests aside; split it by idea", found);
 }
@@ -133,7 +134,7 @@ fn no_file_is_long() {
 #[test]
 fn no_function_is_long() {
     let mut found = Vec::new();
-    for source in ["src", "tests"].into_iter().flat_map(sources) {
+    for source in FOLDERS.into_iter().flat_map(sources) {
         let long = functions(&source).into_iter().filter(|(_, _, lines)| *lines > FUNCTION_LINES_MAX);
         found.extend(long.map(|(at, name, lines)| format!("{}:{at}: {name} has {lines} lines", source.path)));
     }
@@ -196,10 +197,8 @@ fn nothing_is_unsafe_and_nothing_is_left_to_do() {
         "unimplemented!",
     ];
     let mut found = Vec::new();
-    for source in ["src", "tests"]
-        .into_iter()
-        .flat_map(sources)
-        .filter(|source| !source.path.starts_with("tests/tidy/"))
+    for source in
+        FOLDERS.into_iter().flat_map(sources).filter(|source| !source.path.starts_with("tests/tidy/"))
     {
         for (at, line) in (1..).zip(source.text.lines()) {
             let bans = line.contains("(unsafe_code)");
@@ -218,7 +217,7 @@ fn nothing_knows_the_machine_it_was_written_on() {
     let nobody = ["/home/me", "/nonexistent"];
     let kinds = ["rs", "js", "ts", "mjs", "html", "css", "json", "toml", "sh", "service", "socket", "py"];
     let mut found = Vec::new();
-    for folder in ["src", "sdk", "examples", "scripts", "systemd", "tests", "loadtest"] {
+    for folder in ["src", "sdk", "examples", "scripts", "systemd", "tests", "benches", "loadtest", "fuzz"] {
         for path in files_under(&root().join(folder)) {
             let kind = path.extension().map_or("sh", |extension| extension.to_str().unwrap_or_default());
             let foreign = path.components().any(|part| part.as_os_str() == "node_modules")

@@ -14,8 +14,8 @@ use crate::operator_error::OperatorError;
 use crate::settings::units::{format_bytes, format_count};
 use crate::settings::{Places, Settings};
 
-/// From here on the kernel no longer counts rings against the locked memory.
-const MEMLOCK_FREE_SINCE: (u32, u32) = (5, 12);
+/// With so much, rings never fail for want of locked memory: each takes some hundred KiB.
+const LOCKED_BYTES_PLENTY: u64 = 64 * 1024 * 1024;
 const KERNEL_TARGET: (u32, u32) = (6, 1);
 
 /// How a finding looks.
@@ -154,20 +154,22 @@ fn descriptors_finding(settings: &Settings, bounds: Bounds) -> Finding {
     warn("descriptors", found, remedy)
 }
 
+/// Whether rings count against locked memory differs from kernel to kernel, and from user to user: whether they
+/// could be made is what says that it is enough.
 fn locked_memory_finding(machine: &Machine) -> Finding {
-    let hard = machine.locked_memory.hard;
-    let found =
-        if hard == u64::MAX { "unlimited".to_owned() } else { format!("up to {}", format_bytes(hard)) };
-    match machine.kernel_version() {
-        Some(version) if version >= MEMLOCK_FREE_SINCE => {
-            ok("locked memory", format!("{found}; this kernel needs none for io_uring"))
-        }
-        Some(_) | None if hard < 64 * 1024 * 1024 => warn(
+    let bytes = machine.locked_memory.soft;
+    let found = match bytes {
+        u64::MAX => "unlimited".to_owned(),
+        bytes => format!("up to {}", format_bytes(bytes)),
+    };
+    match &machine.ring {
+        Ok(()) => ok("locked memory", format!("{found}, enough for the rings")),
+        Err(_) if bytes < LOCKED_BYTES_PLENTY => warn(
             "locked memory",
             found,
-            "raise `ulimit -l` or LimitMEMLOCK= to 64 MiB; kernels before 5.12 need it",
+            "raise `ulimit -l` or LimitMEMLOCK= to 64 MiB: some kernels count rings against it",
         ),
-        Some(_) | None => ok("locked memory", found),
+        Err(_) => ok("locked memory", found),
     }
 }
 
@@ -312,6 +314,12 @@ mod tests {
         assert!(remedy.contains("state_memory=512MiB"), "{remedy}");
         let many = Settings { cores: 9, ..settings() };
         assert!(check(&many, &machine(), Ok(vec![]), "cores").remedy.unwrap().contains("--cores 4"));
+        let locked_memory = Bounds { soft: 64 * 1024, hard: u64::MAX };
+        let ring = Err(OperatorError::new("no ring", "get one"));
+        let tight = Machine { ring, locked_memory, ..machine() };
+        assert_eq!(check(&settings(), &tight, Ok(vec![]), "locked memory").mark, Mark::Warn);
+        let little_is_enough = Machine { locked_memory, ..machine() };
+        assert_eq!(check(&settings(), &little_is_enough, Ok(vec![]), "locked memory").mark, Mark::Ok);
         let old = Machine { kernel: "5.15.0-generic".to_owned(), ..machine() };
         assert_eq!(check(&settings(), &old, Ok(vec![]), "kernel").mark, Mark::Warn);
     }

@@ -103,7 +103,7 @@ pub fn run(args: CheckArgs) -> Result<(), Failure> {
 
 impl Report {
     fn of(settings: &Settings) -> Report {
-        let machine = Machine::look(settings.listen, &settings.state_dir);
+        let machine = Machine::look(settings.listen, &settings.state_dir, settings.cores);
         let keys = read_keys(&settings.keys_file);
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let checks = findings::findings(settings, &machine, &keys, since.as_millis() as u64);

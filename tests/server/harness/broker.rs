@@ -5,9 +5,12 @@
 //! Read first: `process.rs`.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
@@ -22,8 +25,10 @@ pub struct Setup {
     args: Vec<String>,
     envs: Vec<(String, String)>,
     config: String,
-    descriptors: Option<usize>,
+    ulimits: Vec<String>,
+    user: Option<u32>,
     state_dir: Option<PathBuf>,
+    handed_over: Option<(TcpListener, String)>,
 }
 
 impl Setup {
@@ -35,8 +40,10 @@ impl Setup {
             args: Vec::new(),
             envs: vec![("LUX_API_KEY".to_string(), API_KEY.to_string())],
             config: String::new(),
-            descriptors: None,
+            ulimits: Vec::new(),
+            user: None,
             state_dir: None,
+            handed_over: None,
         }
     }
 
@@ -70,12 +77,6 @@ impl Setup {
         self
     }
 
-    /// Allows it only so many file descriptors.
-    pub fn descriptors(mut self, count: usize) -> Setup {
-        self.descriptors = Some(count);
-        self
-    }
-
     /// Uses this state directory, not one of its own.
     pub fn state_dir(mut self, dir: &Path) -> Setup {
         self.state_dir = Some(dir.to_owned());
@@ -85,15 +86,18 @@ impl Setup {
     /// Starts it and waits until it answers.
     #[track_caller]
     pub fn start(self) -> Broker {
+        self.try_start().unwrap_or_else(|(_, stderr)| panic!("lux serve ended before it listened:\n{stderr}"))
+    }
+
+    /// Starts it where it may refuse to run: a broker that answers, or its exit code and what it said.
+    pub fn try_start(self) -> Result<Broker, (i32, String)> {
         let (process, home) = self.spawn();
-        let Some(line) = process.line_with("listening on http://") else {
-            panic!("lux serve ended before it listened:\n{}", process.stderr());
-        };
+        let Some(line) = process.line_with("listening on http://") else { return Err(process.ended()) };
         let address = line.split("listening on http://").nth(1).expect("an address follows");
         let address = address.split(|c: char| !(c.is_ascii_digit() || ".:[]".contains(c))).next().unwrap();
         let address =
             address.trim_end_matches('.').parse().unwrap_or_else(|_| panic!("no address in {line:?}"));
-        Broker { process, address, _home: home }
+        Ok(Broker { process, address, _home: home })
     }
 
     /// Starts it where it must refuse to run: its exit code and what it said.
@@ -103,18 +107,38 @@ impl Setup {
     }
 
     fn spawn(self) -> (Process, TempDir) {
+        let (command, home) = self.command("serve");
+        (Process::spawn(command), home)
+    }
+
+    fn command(self, subcommand: &str) -> (Command, TempDir) {
         let home = TempDir::new().expect("a directory for the broker");
-        let mut command = match self.descriptors {
-            None => Command::new(env!("CARGO_BIN_EXE_lux")),
-            Some(count) => {
+        let program = match self.user {
+            None => PathBuf::from(env!("CARGO_BIN_EXE_lux")),
+            Some(user) => hand_over(home.path(), user),
+        };
+        let mut preparations = self.ulimits;
+        if let Some((_, words)) = &self.handed_over {
+            preparations.push(format!("exec 3<&0 </dev/null && export {words}"));
+        }
+        let mut command = match preparations.is_empty() {
+            true => Command::new(program),
+            false => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit -n {count}; exec \"$0\" \"$@\"")]);
-                shell.arg(env!("CARGO_BIN_EXE_lux"));
+                shell.args(["-c", &format!("{} && exec \"$0\" \"$@\"", preparations.join(" && "))]);
+                shell.arg(program);
                 shell
             }
         };
+        match self.handed_over {
+            Some((listener, _)) => command.stdin(OwnedFd::from(listener)),
+            None => command.stdin(Stdio::null()),
+        };
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         let state_dir = self.state_dir.unwrap_or_else(|| home.path().join("state"));
-        command.arg("serve").args(["--listen", &self.listen]).args(["--cores", &self.cores.to_string()]);
+        command.arg(subcommand).args(["--listen", &self.listen]).args(["--cores", &self.cores.to_string()]);
         command.arg("--state-dir").arg(state_dir);
         if !self.config.is_empty() {
             let file = home.path().join("lux.toml");
@@ -122,8 +146,59 @@ impl Setup {
             command.arg("--config").arg(file);
         }
         command.args(&self.args).env_clear().envs(self.envs);
-        (Process::spawn(command), home)
+        (command, home)
     }
+}
+
+/// A start that may fail, and looks at the process: what the tests of the host need, which share this harness.
+#[allow(dead_code)]
+impl Setup {
+    /// Allows it only so many file descriptors.
+    pub fn descriptors(mut self, count: usize) -> Setup {
+        self.ulimits.push(format!("ulimit -n {count}"));
+        self
+    }
+
+    /// Allows it to lock only so much memory.
+    pub fn locked_kib(mut self, kib: usize) -> Setup {
+        self.ulimits.push(format!("ulimit -l {kib}"));
+        self
+    }
+
+    /// Runs it as this user and the group of that number, from a copy that this user can reach. Takes root.
+    pub fn user(mut self, id: u32) -> Setup {
+        self.user = Some(id);
+        self
+    }
+
+    /// Hands it this socket as systemd does, which keeps it: as descriptor 3, with these words in the
+    /// environment (`$$` is the broker's process id).
+    pub fn hand_over_as(mut self, listener: &TcpListener, words: &str) -> Setup {
+        let listener = listener.try_clone().expect("a second descriptor");
+        // systemd's own sockets do not block.
+        listener.set_nonblocking(true).expect("a socket");
+        self.handed_over = Some((listener, words.to_string()));
+        self
+    }
+
+    /// Hands it this socket as systemd does, which keeps it.
+    pub fn hand_over(self, listener: &TcpListener) -> Setup {
+        self.hand_over_as(listener, "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=lux.socket")
+    }
+
+    /// Asks `lux check` what it thinks of the same start.
+    pub fn check(self) -> Output {
+        let (mut command, _home) = self.command("check");
+        command.stdin(Stdio::null()).output().expect("lux runs")
+    }
+}
+
+/// Puts a copy of the program where this user can run it, and gives them the directory.
+fn hand_over(home: &Path, user: u32) -> PathBuf {
+    let program = home.join("lux");
+    fs::copy(env!("CARGO_BIN_EXE_lux"), &program).expect("the program can be copied");
+    chown(home, Some(user), Some(user)).expect("root can give a directory away");
+    program
 }
 
 /// A broker that answers.
@@ -189,14 +264,31 @@ impl Broker {
 
     /// Resident memory now, in KiB.
     pub fn resident_kib(&self) -> usize {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.pid())).expect("it runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS is there");
+        self.status_kib("VmRSS:")
+    }
+
+    fn status_kib(&self, name: &str) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("the line is there");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number of kB")
+    }
+
+    /// The process id, for a look into `/proc`.
+    pub fn pid(&self) -> i32 {
+        self.process.pid()
+    }
+}
+
+#[allow(dead_code)]
+impl Broker {
+    /// The most memory that was resident at any moment since the start, in KiB.
+    pub fn peak_resident_kib(&self) -> usize {
+        self.status_kib("VmHWM:")
     }
 
     /// Processor time used so far, in clock ticks (of which Linux counts 100 a second).
     pub fn cpu_ticks(&self) -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.pid())).expect("it runs");
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("it runs");
         let after_name = stat.rsplit(')').next().expect("the name ends");
         let fields: Vec<&str> = after_name.split_whitespace().collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()

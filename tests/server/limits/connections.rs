@@ -1,12 +1,12 @@
-//! Limits on connections, and life without a descriptor left.
+//! Limits on connections. Life without a descriptor left is in `tests/host/descriptors.rs`.
 //!
-//! Always true: whoever is connected is served as before; who is not is told, or waits.
+//! Always true: whoever is connected is served as before; who is not is told.
 //!
 //! Read first: `limits/mod.rs`.
 
 use std::time::Instant;
 
-use crate::harness::{Broker, Http, PATIENCE, Request, Setup, Viewer, get, put};
+use crate::harness::{Broker, PATIENCE, Request, Setup, Viewer, put};
 
 fn health() -> Request {
     Request::new("GET", "/healthz")
@@ -50,32 +50,5 @@ fn one_connection_too_many_gets_503() {
     wait_for_room(&broker);
     drop(connections);
     drop(viewer);
-    broker.stop();
-}
-
-#[test]
-fn without_a_descriptor_left_nobody_is_dropped() {
-    let broker = Setup::cores(2).descriptors(256).start();
-    let mut viewer = Viewer::open(&broker, "/board");
-    viewer.snapshot();
-    let mut first = broker.http();
-    let etag = first.ask(&put("clock", "1")).expect(201).etag();
-    // Far more than there are descriptors; the kernel's backlog takes what the broker cannot.
-    let mut crowd: Vec<Http> = (0..400).map(|_| broker.http()).collect();
-    for connection in &mut crowd {
-        connection.try_send(&health().bytes());
-    }
-    first.ask(&put("board", "1")).expect(201);
-    assert_eq!(viewer.record().data, "1");
-    // One second by the broker's own clock, in which it must not burn a whole processor.
-    let before = broker.cpu_ticks();
-    first.ask(&get("clock?wait=1").field("If-None-Match", &etag)).expect(304);
-    let used = broker.cpu_ticks() - before;
-    assert!(used < 50, "{used} ticks of processor time in a second of waiting");
-    first.ask(&put("board", "2")).expect(200);
-    assert_eq!(viewer.record().data, "2");
-    drop(crowd);
-    // Descriptors come back, so newcomers are served again.
-    wait_for_room(&broker);
     broker.stop();
 }

@@ -7,10 +7,11 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::Uid;
 
 use crate::access::{Access, Grant, KeyEntry, keyfile};
 use crate::operator_error::OperatorError;
@@ -134,17 +135,28 @@ fn write_aside(path: &Path, text: &str) -> io::Result<()> {
     let aside = path.with_file_name(name);
     // What an earlier attempt may have left could have another mode.
     let _ = fs::remove_file(&aside);
-    write_whole(&aside, text).and_then(|()| fs::rename(&aside, &path)).inspect_err(|_| {
+    write_whole(&aside, text, &path).and_then(|()| fs::rename(&aside, &path)).inspect_err(|_| {
         // Half a file helps nobody, least of all on a disk that is full.
         let _ = fs::remove_file(&aside);
     })?;
     File::open(directory_of(&path))?.sync_all()
 }
 
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+fn write_whole(aside: &Path, text: &str, target: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(aside)?;
     file.write_all(text.as_bytes())?;
+    leave_to_its_owner(&file, target)?;
     file.sync_all()
+}
+
+/// Root changes the keys of a broker that runs as another user, and must not lock it out: what is new belongs
+/// to whoever owned the old file, or owns the directory.
+fn leave_to_its_owner(file: &File, path: &Path) -> io::Result<()> {
+    if !Uid::effective().is_root() {
+        return Ok(());
+    }
+    let before = fs::metadata(path).or_else(|_| fs::metadata(directory_of(path)))?;
+    fchown(file, Some(before.uid()), Some(before.gid()))
 }
 
 fn directory_of(path: &Path) -> PathBuf {
@@ -210,6 +222,25 @@ mod tests {
         add_key(&link, entry("b")).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(names(&real), ["a", "b"]);
+    }
+
+    #[test]
+    fn root_leaves_the_file_to_whoever_owns_the_directory() {
+        if !Uid::effective().is_root() {
+            return;
+        }
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("keys.toml");
+        std::os::unix::fs::chown(temp.path(), Some(61_007), Some(61_008)).unwrap();
+        let owner = || {
+            let of_file = fs::metadata(&path).unwrap();
+            (of_file.uid(), of_file.gid())
+        };
+        add_key(&path, entry("a")).unwrap();
+        assert_eq!(owner(), (61_007, 61_008), "as the directory");
+        std::os::unix::fs::chown(&path, Some(61_009), None).unwrap();
+        revoke_key(&path, "a").unwrap();
+        assert_eq!(owner(), (61_009, 61_008), "as the file was");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::latency::Latencies;
 use crate::ledger::Ledger;
 use crate::mark::Tag;
 use crate::pace::Pace;
+use crate::speech::Greeting;
 use crate::state;
 use crate::target::Target;
 
@@ -104,7 +105,7 @@ impl Flow {
         let keys: Vec<String> = (0..plan.keys).map(|key| format!("{}{key:05}", prefix(&plan, tag))).collect();
         let state = state::build(plan.bytes, &tag.mark(0));
         let request = |key: &String| match plan.verb {
-            Verb::Put => target.put(key, &state),
+            Verb::Put => Ok(target.put(key, &state)),
             Verb::Patch => target.patch(key, &state),
             Verb::Get => target.get(key),
         };
@@ -128,7 +129,7 @@ impl Flow {
             fleet.add_producer()?;
         }
         flow.seed(fleet)?;
-        flow.requests = keys.iter().map(request).collect();
+        flow.requests = keys.iter().map(request).collect::<Result<_, _>>()?;
         flow.open_viewers(&keys, target, tag, fleet)?;
         flow.pace = plan.rate.map(|rate| Pace::new(rate, fleet.clock.now()));
         Ok(flow)
@@ -163,9 +164,12 @@ impl Flow {
         tag: Tag,
         fleet: &mut Fleet,
     ) -> Result<(), Failure> {
-        let patterns: Vec<Rc<[u8]>> = match self.plan.watching {
-            Watching::OneKey => keys.iter().map(|key| target.watch(key).into()).collect(),
-            Watching::Prefix => vec![target.watch(&format!("{}*", prefix(&self.plan, tag))).into()],
+        if self.plan.viewers == 0 {
+            return Ok(());
+        }
+        let patterns: Vec<Rc<Greeting>> = match self.plan.watching {
+            Watching::OneKey => keys.iter().map(|key| target.watch(key)).collect::<Result<_, _>>()?,
+            Watching::Prefix => vec![target.watch(&format!("{}*", prefix(&self.plan, tag)))?],
         };
         let greetings = (0..self.plan.viewers).map(|viewer| Some(patterns[viewer % patterns.len()].clone()));
         let at_once = self.plan.opening;

@@ -13,19 +13,31 @@ use crate::mark;
 pub struct Request {
     bytes: Vec<u8>,
     mark_at: Option<usize>,
+    id_at: Option<usize>,
 }
 
 impl Request {
     /// A request of these bytes. If they hold a mark, it can be renumbered.
     pub fn new(bytes: Vec<u8>) -> Request {
         let mark_at = mark::position(&bytes);
-        Request { bytes, mark_at }
+        Request { bytes, mark_at, id_at: None }
+    }
+
+    /// The same, with two bytes that differ from one request to the next (an MQTT packet's identifier).
+    pub fn with_id_at(mut self, at: usize) -> Request {
+        self.id_at = Some(at);
+        self
     }
 
     /// The bytes with this number in the mark.
     pub fn numbered(&mut self, number: u64) -> &[u8] {
         if let Some(at) = self.mark_at {
             mark::renumber(&mut self.bytes, at, number);
+        }
+        if let Some(at) = self.id_at {
+            // 0 is no identifier.
+            let id = (number.wrapping_sub(1) % 0xFFFF + 1) as u16;
+            self.bytes[at..at + 2].copy_from_slice(&id.to_be_bytes());
         }
         &self.bytes
     }
@@ -40,6 +52,25 @@ pub enum Progress<T> {
     NeedMore,
     /// It cannot become one.
     Broken(&'static str),
+}
+
+impl<T> Progress<T> {
+    /// The same, with something made of a whole one.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Progress<U> {
+        self.and_then(|whole| Ok(make(whole)))
+    }
+
+    /// The same, with something made of a whole one, or why nothing can be.
+    pub fn and_then<U>(self, make: impl FnOnce(T) -> Result<U, &'static str>) -> Progress<U> {
+        match self {
+            Progress::Done(whole, used) => match make(whole) {
+                Ok(made) => Progress::Done(made, used),
+                Err(why) => Progress::Broken(why),
+            },
+            Progress::NeedMore => Progress::NeedMore,
+            Progress::Broken(why) => Progress::Broken(why),
+        }
+    }
 }
 
 /// Reads one answer: its status.

@@ -4,7 +4,8 @@
 //!
 //! | part | what |
 //! |---|---|
-//! | `target` | who is put to the test, and how one talks to it |
+//! | `target` | who is put to the test |
+//! | `speech` | how one talks to each kind of broker |
 //! | `fleet` | all connections of one thread, in one epoll loop |
 //! | `flow` | producers that write keys and viewers that watch them |
 //! | `scenario` | the kinds of work |
@@ -32,6 +33,7 @@ mod process;
 mod progress;
 mod report;
 mod scenario;
+mod speech;
 mod state;
 mod target;
 mod websocket;

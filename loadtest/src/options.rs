@@ -4,6 +4,7 @@
 //!
 //! Read first: `scenario/mod.rs`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -17,6 +18,7 @@ use crate::scenario::fanout::Fanout;
 use crate::scenario::idle::Idle;
 use crate::scenario::mixed::Mixed;
 use crate::scenario::overload::Overload;
+use crate::speech::Kind;
 use crate::target::Target;
 
 /// Puts load on a broker for current state and says how it fared
@@ -76,6 +78,12 @@ pub struct Against {
     /// Its process, if it runs here: adds its processor time and memory to the figures
     #[arg(long)]
     pub pid: Option<u32>,
+    /// How it is talked to
+    #[arg(long, value_enum, default_value = "lux")]
+    pub speech: Kind,
+    /// Where its producers connect to, HOST:PORT, if not where viewers do
+    #[arg(long, value_name = "ADDRESS")]
+    pub producers_at: Option<SocketAddr>,
     /// What to call it
     #[arg(long, default_value = "Lux")]
     pub name: String,
@@ -93,7 +101,10 @@ impl Against {
     /// # Errors
     /// The address is not one.
     pub fn target(&self) -> Result<Target, Failure> {
-        Target::lux(&self.name, &self.broker, self.api_key.as_deref(), self.pid)
+        let mut target =
+            Target::new(&self.name, self.speech, &self.broker, self.api_key.as_deref(), self.pid)?;
+        target.producer_address = self.producers_at.unwrap_or(target.producer_address);
+        Ok(target)
     }
 }
 

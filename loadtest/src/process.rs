@@ -14,28 +14,49 @@ use crate::failure::Failure;
 pub struct Process(pub u32);
 
 impl Process {
-    /// Time of all its threads so far, nanoseconds.
+    /// Time of all its threads so far, nanoseconds, with its children's.
     ///
     /// # Errors
     /// There is no such process, or it may not be looked at.
     pub fn times(self) -> Result<Times, Failure> {
+        let mut sum = self.own_times()?;
+        for child in self.children() {
+            // One that ends between the listing and the reading is left out.
+            sum = sum.and(child.times().unwrap_or_default());
+        }
+        Ok(sum)
+    }
+
+    /// The processes it has started; brokers with a master have workers.
+    fn children(self) -> Vec<Process> {
+        let path = format!("/proc/{0}/task/{0}/children", self.0);
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Process).collect()
+    }
+
+    fn own_times(self) -> Result<Times, Failure> {
         let path = format!("/proc/{}/task", self.0);
         let tasks = fs::read_dir(&path).map_err(Failure::of(format!("reading {path}")))?;
         let mut sum = Times::default();
         for task in tasks.filter_map(Result::ok) {
             // A thread that ends between the listing and the reading is left out.
             let times = Times::read(&fs::read_to_string(task.path().join("schedstat")).unwrap_or_default());
-            sum = Times { running: sum.running + times.running, waiting: sum.waiting + times.waiting };
+            sum = sum.and(times);
         }
         Ok(sum)
     }
 
-    /// Resident memory, bytes. The exact count where the kernel gives it: that in `status` may be a few
+    /// Resident memory with its children's, bytes; what they share counts as often as it is mapped. The exact count where the kernel gives it: that in `status` may be a few
     /// dozen pages behind.
     ///
     /// # Errors
     /// There is no such process, or it may not be looked at.
     pub fn resident_bytes(self) -> Result<u64, Failure> {
+        let children = self.children().into_iter().filter_map(|child| child.resident_bytes().ok());
+        Ok(self.own_resident_bytes()? + children.sum::<u64>())
+    }
+
+    fn own_resident_bytes(self) -> Result<u64, Failure> {
         let exact = format!("/proc/{}/smaps_rollup", self.0);
         if let Some(kib) = fs::read_to_string(exact).ok().and_then(|text| kib(&text, "Rss:")) {
             return Ok(kib * 1024);
@@ -67,6 +88,11 @@ impl Times {
     fn read(text: &str) -> Times {
         let mut fields = text.split_whitespace().map(|field| field.parse().unwrap_or_default());
         Times { running: fields.next().unwrap_or_default(), waiting: fields.next().unwrap_or_default() }
+    }
+
+    /// Both together.
+    fn and(self, other: Times) -> Times {
+        Times { running: self.running + other.running, waiting: self.waiting + other.waiting }
     }
 
     /// What was added since.

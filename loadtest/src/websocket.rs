@@ -17,8 +17,8 @@ pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// What a server says.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
-    /// A whole text message.
-    Text(&'a [u8]),
+    /// A whole message, text or binary.
+    Message(&'a [u8]),
     /// A ping, to be answered with the same bytes.
     Ping(&'a [u8]),
     /// The end, with its code (1005 where it says none).
@@ -71,7 +71,7 @@ pub fn read_frame(bytes: &[u8]) -> Progress<Frame<'_>> {
     };
     let frame = match first {
         _ if first & FIN == 0 => return Progress::Broken("a fragmented message"),
-        0x81 => Frame::Text(payload),
+        0x81 | 0x82 => Frame::Message(payload),
         0x88 => Frame::Close(payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]))),
         0x89 => Frame::Ping(payload),
         0x8A => Frame::Pong,
@@ -85,6 +85,16 @@ pub fn read_frame(bytes: &[u8]) -> Progress<Frame<'_>> {
 pub fn pong(payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x8A, 0x80 | payload.len().min(125) as u8, 0, 0, 0, 0];
     frame.extend_from_slice(&payload[..payload.len().min(125)]);
+    frame
+}
+
+/// A frame of a client, with a mask of zeros, and that first byte.
+pub fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = text(payload);
+    let header = frame.len() - payload.len();
+    frame[0] = first;
+    frame[1] |= 0x80;
+    frame.splice(header..header, [0; 4]);
     frame
 }
 
@@ -115,7 +125,7 @@ mod tests {
         for len in [0, 1, 125, 126, 127, 65_535, 65_536] {
             let payload = vec![b'x'; len];
             let frame = text(&payload);
-            assert_eq!(read_frame(&frame), Progress::Done(Frame::Text(&payload), frame.len()));
+            assert_eq!(read_frame(&frame), Progress::Done(Frame::Message(&payload), frame.len()));
             for cut in [0, 1, 2, 3, 9, frame.len() - 1] {
                 let cut = cut.min(frame.len() - 1);
                 assert_eq!(read_frame(&frame[..cut]), Progress::NeedMore, "{len} bytes cut at {cut}");
@@ -150,6 +160,12 @@ mod tests {
         assert_eq!(read_handshake(&good.as_bytes()[..40]), Progress::NeedMore);
         assert!(matches!(read_handshake(b"HTTP/1.1 101 Ok\r\n\r\n"), Progress::Broken(_)));
         assert!(matches!(read_handshake(b"HTTP/1.1 401 No\r\n\r\n"), Progress::Broken(_)));
+    }
+
+    #[test]
+    fn a_clients_frame_is_masked() {
+        assert_eq!(client_frame(0x82, b"ab"), [0x82, 0x82, 0, 0, 0, 0, b'a', b'b']);
+        assert_eq!(client_frame(0x81, &[7; 200])[..8], [0x81, 0x80 | 126, 0, 200, 0, 0, 0, 0]);
     }
 
     #[test]

@@ -113,8 +113,9 @@ pub struct Listing {
 
 /// What a viewer wants to see, and over which protocol.
 pub struct Viewing {
-    /// What it watches from the start.
-    pub patterns: Vec<Pattern>,
+    /// What it watches from the start, which may be nothing yet; `None` on a socket that is for something else
+    /// and gets no snapshot.
+    pub patterns: Option<Vec<Pattern>>,
     /// One key was named in the path: its deletion or absence is part of the snapshot.
     pub single: bool,
     /// What the viewer already has of its single key; meaningless ones are dropped before.

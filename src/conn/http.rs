@@ -69,6 +69,9 @@ pub enum Step {
     Exchange(Box<Exchange>),
     /// A refusal, to be sent at once. `Format::close` says whether the connection ends with it.
     Refused(WireError, Box<Format>),
+    /// The rest of a request that was answered already cannot be read: the connection ends without a word,
+    /// since a request has one final answer (RFC 9110, section 15).
+    Lost,
 }
 
 /// Where a connection is, as far as its deadlines care.
@@ -80,6 +83,8 @@ pub enum Phase {
     Head,
     /// A body has begun.
     Body,
+    /// A body has begun whose request was answered already.
+    Rest,
     /// The peer waits for us.
     Answering,
 }
@@ -87,9 +92,10 @@ pub enum Phase {
 impl Http {
     /// Where the connection is.
     pub fn phase(&self) -> Phase {
-        match self.stage {
+        match &self.stage {
             Stage::Waiting => Phase::Idle,
             Stage::Head { .. } => Phase::Head,
+            Stage::Body(body) if matches!(body.then, Then::Nothing) => Phase::Rest,
             Stage::Body(_) => Phase::Body,
             Stage::Answering => Phase::Answering,
         }
@@ -185,7 +191,7 @@ impl Http {
                 return (bytes.len(), refuse_and_close(error, Format::of_the_unread(&house.origins)));
             }
         };
-        let (body_used, step) = match route::plan(&head, house, now) {
+        let (body_used, step) = match (house.manners.plan)(&head, house, now) {
             Ok(plan) => self.after_head(&head, plan, rest, house),
             Err(error) => self.refuse_head(&head, error, house),
         };
@@ -259,7 +265,7 @@ impl Http {
                 let format = match body.then {
                     Then::Write(write) => write.format,
                     Then::Exchange(exchange) => exchange.format,
-                    Then::Nothing => Format::of_the_unread(&house.origins),
+                    Then::Nothing => return (bytes.len(), Step::Lost),
                 };
                 (bytes.len(), refuse_and_close(error, format))
             }

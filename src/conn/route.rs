@@ -14,6 +14,7 @@ use compact_str::CompactString;
 use crate::access::{Access, HolderId, Origins};
 use crate::conn::accept;
 use crate::conn::call::{Call, Cors, Exchange, Format, Listing, Protocol, Question, Reply, Viewing};
+use crate::conn::manners::Manners;
 use crate::console;
 use crate::ids::{Epoch, Rev};
 use crate::key::{Key, Pattern};
@@ -36,6 +37,8 @@ pub struct House {
     pub access: Arc<Access>,
     /// Which pages may read answers and open sockets.
     pub origins: Origins,
+    /// What requests and messages come to.
+    pub manners: Manners,
     /// The broker is stopping.
     pub draining: bool,
 }
@@ -325,7 +328,7 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     let last_event = head.field("last-event-id").and_then(|id| std::str::from_utf8(id).ok());
     let since = query.since.as_deref().or(last_event).filter(|_| single);
     let since = since.and_then(|text| since_rev(text, &house.epoch));
-    Ok(Call::Stream(Viewing { patterns, single, since, holder, protocol }))
+    Ok(Call::Stream(Viewing { patterns: Some(patterns), single, since, holder, protocol }))
 }
 
 fn since_rev(text: &str, epoch: &Epoch) -> Option<Rev> {

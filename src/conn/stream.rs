@@ -8,8 +8,11 @@
 use bytes::Bytes;
 
 use crate::access::HolderId;
+use crate::conn::manners::Message;
 use crate::conn::outbox::Dialect;
+use crate::conn::route::House;
 use crate::ids::Epoch;
+use crate::limits::Limits;
 use crate::wire::frame::{self, FrameReader, Heard};
 use crate::wire::message::{self, Command};
 use crate::wire::{Progress, WireError, event};
@@ -130,13 +133,13 @@ impl Stream {
     }
 
     /// Reads the next thing a viewer said from the front of `bytes`; says how many of them it was.
-    pub fn next(&mut self, bytes: &mut [u8], message_bytes_max: usize, patterns_max: usize) -> (usize, Said) {
+    pub fn next(&mut self, bytes: &mut [u8], house: &House) -> (usize, Said) {
         let Speech::Socket(reader) = &mut self.speech else {
             return (bytes.len(), Said::NeedMore);
         };
-        match reader.read(bytes, message_bytes_max) {
+        match reader.read(bytes, house.limits.message_bytes_max) {
             Ok(Progress::NeedMore) => (bytes.len(), Said::NeedMore),
-            Ok(Progress::Done { value, used }) => (used, self.understand(value, patterns_max)),
+            Ok(Progress::Done { value, used }) => (used, self.understand(value, house)),
             Err(error) => {
                 let close = frame::close(error.close_code(), &error.to_string());
                 (bytes.len(), Said::Close(Bytes::from(close)))
@@ -144,16 +147,11 @@ impl Stream {
         }
     }
 
-    fn understand(&mut self, heard: Heard, patterns_max: usize) -> Said {
+    fn understand(&mut self, heard: Heard, house: &House) -> Said {
+        let heed = |message| (house.manners.heed)(message, self.single, &house.limits);
         match heard {
-            Heard::Text(_) if self.single => complain(&WireError::BadMessage(
-                "this stream watches one key; open /api/lux/stream?keys=… to subscribe and unsubscribe",
-            )),
-            Heard::Text(text) => match message::parse(&text, patterns_max) {
-                Ok(command) => Said::Command(command),
-                Err(error) => complain(&error),
-            },
-            Heard::Binary(_) => complain(&WireError::BadMessage("send commands as text, not as binary")),
+            Heard::Text(text) => heed(Message::Text(text)),
+            Heard::Binary(bytes) => heed(Message::Binary(bytes)),
             Heard::Ping(payload) => Said::Answer(Bytes::from(frame::pong(&payload))),
             Heard::Pong => {
                 self.pings_unanswered = 0;
@@ -161,6 +159,20 @@ impl Stream {
             }
             Heard::Close(code) => Said::Close(Bytes::from(frame::close(code.unwrap_or(1000), ""))),
         }
+    }
+}
+
+/// What the broker does about a message: a command is carried out, anything else is complained of.
+pub fn heed(message: Message, single: bool, limits: &Limits) -> Said {
+    match message {
+        Message::Text(_) if single => complain(&WireError::BadMessage(
+            "this stream watches one key; open /api/lux/stream?keys=… to subscribe and unsubscribe",
+        )),
+        Message::Text(text) => match message::parse(&text, limits.patterns_max) {
+            Ok(command) => Said::Command(command),
+            Err(error) => complain(&error),
+        },
+        Message::Binary(_) => complain(&WireError::BadMessage("send commands as text, not as binary")),
     }
 }
 

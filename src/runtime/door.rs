@@ -1,9 +1,10 @@
 //! Where connections come in.
 //!
 //! Always true: while nobody is let in, nobody is taken from the kernel's queue. The kernel is asked to say
-//! when somebody waits; taking one is a call that never does.
+//! when somebody waits; taking one is a call that never does. A socket that was handed over outlives the
+//! broker: who still waits there when the door closes is left to the next one.
 //!
-//! Read first: `runtime/worker.rs`.
+//! Read first: `runtime/worker.rs`, `runtime/share.rs`.
 
 use std::future::Future;
 use std::io::{self, ErrorKind};
@@ -17,6 +18,7 @@ use io_uring::{opcode, types};
 use nix::poll::PollFlags;
 use tokio::time::Sleep;
 
+use crate::runtime::share::Share;
 use crate::runtime::sockets::{Operation, begin};
 
 /// After an accept that failed for want of descriptors.
@@ -25,6 +27,8 @@ const REST: Duration = Duration::from_millis(100);
 /// One core's listening socket.
 pub struct Door {
     listener: TcpListener,
+    /// The part in a socket that all cores have from the supervisor.
+    share: Option<Share>,
     /// The kernel will say when somebody waits.
     knock: Option<Operation<()>>,
     /// Nobody is let in before that.
@@ -35,17 +39,21 @@ pub struct Door {
 }
 
 impl Door {
-    /// An open door.
+    /// An open door, on a socket of this core alone or on one that it shares.
     ///
     /// # Errors
     /// The socket cannot be made to never wait.
-    pub fn new(listener: TcpListener) -> io::Result<Door> {
+    pub fn new(listener: TcpListener, share: Option<Share>) -> io::Result<Door> {
         listener.set_nonblocking(true)?;
-        Ok(Door { listener, knock: None, rest: None, is_short: false, is_closed: false })
+        Ok(Door { listener, share, knock: None, rest: None, is_short: false, is_closed: false })
     }
 
-    /// The next connection, if there is one. If not, the task is woken when there may be.
-    pub fn next(&mut self, cx: &mut Context<'_>) -> Option<TcpStream> {
+    /// The next connection of a core that has so many, if there is one. If not, the task is woken when there
+    /// may be.
+    pub fn next(&mut self, connections: usize, cx: &mut Context<'_>) -> Option<TcpStream> {
+        if self.share.as_mut().is_some_and(|share| !share.may_take(connections)) {
+            return None;
+        }
         if self.is_closed || is_pending(&mut self.rest, cx) || is_pending(&mut self.knock, cx) {
             return None;
         }
@@ -80,9 +88,12 @@ impl Door {
         }
     }
 
-    /// Lets nobody in any more, and turns away whoever waits.
+    /// Lets nobody in any more. Whoever waits is turned away, or left to the next broker.
     pub fn close(&mut self) {
         self.is_closed = true;
+        if self.share.is_some() {
+            return;
+        }
         let _ = socket2::SockRef::from(&self.listener).shutdown(Shutdown::Both);
     }
 }

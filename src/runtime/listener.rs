@@ -15,7 +15,7 @@ use crate::operator_error::OperatorError;
 
 /// Unsent bytes the kernel may hold for one connection before it stops taking more: what waits in there is
 /// out of our hands and grows old.
-const NOTSENT_BYTES_MAX: u32 = 16 * 1024;
+pub const NOTSENT_BYTES_MAX: u32 = 16 * 1024;
 /// Connections that may wait to be accepted, per core.
 const BACKLOG: i32 = 4096;
 

@@ -155,6 +155,11 @@ impl Outgoing {
 }
 
 impl Desk {
+    /// The bells of all cores.
+    pub fn bells(&self) -> &Bells {
+        &self.bells
+    }
+
     /// Says something to every core.
     pub fn tell_all(&mut self, mut command: impl FnMut() -> Command) {
         for queue in &mut self.commands {

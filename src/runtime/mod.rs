@@ -11,8 +11,13 @@ pub mod descriptors;
 mod clock;
 mod door;
 mod heard;
+mod inherited;
 mod listener;
 mod mesh;
+mod notify;
+mod pulse;
+mod share;
+mod signals;
 mod sockets;
 mod stopping;
 mod worker;
@@ -22,35 +27,53 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::access::{Access, Origins};
 use crate::access_file::load_access;
+use crate::conn::manners::Manners;
 use crate::ids::{Epoch, ShardId};
 use crate::operator_error::OperatorError;
+use crate::runtime::door::Door;
 use crate::runtime::mesh::{Command, Desk, Port};
+use crate::runtime::notify::Supervisor;
+use crate::runtime::pulse::{Pulse, Pulses};
+use crate::runtime::share::Share;
+use crate::runtime::signals::Signals;
 use crate::runtime::stopping::Stopping;
 use crate::runtime::worker::Worker;
 use crate::settings::Settings;
 use crate::shard::{Config, Shard};
+
+/// How long a stop may take beyond draining: viewers' last frames, lingering connections, the process's end.
+const STOP_BEYOND_DRAIN: Duration = Duration::from_secs(5);
+/// How long a reload waits for every core to have heard of it.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A running broker.
 pub struct Broker {
     address: SocketAddr,
     settings: Settings,
     desk: Desk,
+    pulses: Pulses,
+    supervisor: Supervisor,
+    signals: Signals,
     threads: Vec<JoinHandle<()>>,
 }
 
 /// What one core's thread begins with.
 struct Start {
     config: Config,
+    manners: Manners,
     cores: usize,
     port: Port,
     listener: TcpListener,
+    share: Option<Share>,
     stopping: Stopping,
+    pulse: Pulse,
 }
 
 impl Broker {
@@ -59,15 +82,25 @@ impl Broker {
     /// # Errors
     /// What the machine lacks, and what to do.
     pub fn start(settings: Settings) -> Result<Broker, OperatorError> {
+        Broker::start_with(settings, Manners::default())
+    }
+
+    /// The same, making something else of what its peers say.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn start_with(settings: Settings, manners: Manners) -> Result<Broker, OperatorError> {
         settings.check()?;
         let access = Arc::new(load_access(&settings)?);
-        let listeners = listener::open(settings.listen, settings.cores)?;
+        let (listeners, is_shared) = listeners(&settings)?;
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
-        block_signals()?;
+        let signals = Signals::take()?;
         let shards = settings.cores as u16;
         let limits = &settings.limits;
         let descriptors = descriptors::for_connections(limits.connections_max, settings.cores);
         let (desk, ports) = mesh::build(shards);
+        let mut shares = is_shared.then(|| share::among(settings.cores, desk.bells()).into_iter());
+        let pulses = Pulses::new(settings.cores, desk.bells().clone());
         let busy = Arc::new(AtomicUsize::new(settings.cores));
         let (hash_seed, epoch) = (random()?, Epoch::from_bits(random()?));
         let (ready, readiness) = channel();
@@ -85,7 +118,9 @@ impl Broker {
                 origins: origins(&settings),
             };
             let stopping = Stopping::new(limits.drain_ms, busy.clone(), port.bells().clone());
-            let start = Start { config, cores: settings.cores, port, listener, stopping };
+            let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
+            let start =
+                Start { config, manners, cores: settings.cores, port, listener, share, stopping, pulse };
             threads.push(spawn(start, ready.clone())?);
         }
         for _ in &threads {
@@ -94,7 +129,9 @@ impl Broker {
                 .unwrap_or_else(|_| Err(OperatorError::new("a core ended early", "try again")))?;
         }
         tracing::info!(%address, cores = settings.cores, epoch = epoch.as_str(), "the broker listens");
-        Ok(Broker { address, settings, desk, threads })
+        let supervisor = Supervisor::of_environment();
+        supervisor.ready(&format!("listening on http://{address}"));
+        Ok(Broker { address, settings, desk, pulses, supervisor, signals, threads })
     }
 
     /// Where it listens; the port that was picked where 0 was asked for.
@@ -107,15 +144,14 @@ impl Broker {
     /// # Errors
     /// What ended it instead.
     pub fn wait(mut self) -> Result<(), OperatorError> {
-        let signals = signals();
-        while !matches!(signals.wait(), Ok(Signal::SIGTERM | Signal::SIGINT)) {
-            self.reload();
-        }
+        self.serve();
         tracing::info!("the broker stops");
-        let mut desk = self.desk;
+        let drain = Duration::from_millis(self.settings.limits.drain_ms);
+        self.supervisor.stopping("draining", drain + STOP_BEYOND_DRAIN);
+        let (mut desk, signals) = (self.desk, self.signals);
         desk.tell_all(|| Command::Drain);
         let in_a_hurry = move || {
-            while !matches!(signals.wait(), Ok(Signal::SIGTERM | Signal::SIGINT)) {}
+            signals.wait_for_end();
             desk.tell_all(|| Command::Halt);
         };
         // Ends with the process; a second signal ends the process sooner.
@@ -127,15 +163,49 @@ impl Broker {
         Ok(())
     }
 
+    /// Reloads and feeds the watchdog, until a signal ends it.
+    fn serve(&mut self) {
+        let interval = self.supervisor.feeding_interval();
+        let mut feed_at = interval.map(|time| Instant::now() + time);
+        loop {
+            let patience = feed_at.map(|at| at.saturating_duration_since(Instant::now()));
+            match self.signals.wait(patience) {
+                Some(signal) if signals::is_end(signal) => return,
+                Some(_) => self.reload(),
+                None => {}
+            }
+            if feed_at.is_some_and(|at| at <= Instant::now()) {
+                self.feed_if_all_moved();
+                feed_at = interval.map(|time| Instant::now() + time);
+            }
+        }
+    }
+
+    fn feed_if_all_moved(&mut self) {
+        match self.pulses.first_still() {
+            None => self.supervisor.feed(),
+            Some(core) => tracing::warn!(core = core.0, "a core does not move; the watchdog is not fed"),
+        }
+    }
+
     fn reload(&mut self) {
-        match load_access(&self.settings) {
+        self.supervisor.reloading();
+        let outcome = match load_access(&self.settings) {
             Ok(access) => {
-                tracing::info!(keys = access.keys(), "the key file was read again");
+                let keys = access.keys();
+                tracing::info!(keys, "the key file was read again");
                 let access: Arc<Access> = Arc::new(access);
                 self.desk.tell_all(|| Command::Reload(access.clone()));
+                // Whoever waits for the reload may rely on it from then on.
+                self.pulses.wait_for_a_turn(RELOAD_PATIENCE);
+                format!("{keys} API keys read again")
             }
-            Err(error) => tracing::error!(%error, "the key file is not usable; the keys stay as they were"),
-        }
+            Err(error) => {
+                tracing::error!(%error, "the key file is not usable; the keys stay as they were");
+                format!("the keys stay as they were: {error}")
+            }
+        };
+        self.supervisor.ready(&format!("listening on http://{}; {outcome}", self.address));
     }
 }
 
@@ -146,15 +216,16 @@ pub fn stop() {
     }
 }
 
-fn signals() -> SigSet {
-    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect()
-}
-
-/// Threads that are started after this do not see the signals either: only `wait` does.
-fn block_signals() -> Result<(), OperatorError> {
-    signals()
-        .thread_block()
-        .map_err(|error| OperatorError::new(format!("signals cannot be blocked: {error}"), "report this"))
+/// A listening socket for each core, and whether all of them are the same one: that of the supervisor, if it
+/// hands one over.
+fn listeners(settings: &Settings) -> Result<(Vec<TcpListener>, bool), OperatorError> {
+    match inherited::take()? {
+        Some(listener) => {
+            tracing::info!("the listening socket was handed over; `listen` in the settings is not used");
+            Ok((inherited::for_cores(&listener, settings.cores)?, true))
+        }
+        None => Ok((listener::open(settings.listen, settings.cores)?, false)),
+    }
 }
 
 fn origins(settings: &Settings) -> Origins {
@@ -193,7 +264,7 @@ impl Drop for AllOrNone {
 
 fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     let _all_or_none = AllOrNone;
-    let Start { config, cores, port, listener, stopping } = start;
+    let Start { config, manners, cores, port, listener, share, stopping, pulse } = start;
     let id = config.id;
     cores::pin(id.index(), cores);
     let runtime = match cores::build_ring() {
@@ -204,11 +275,12 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         }
     };
     let others = (0..config.shards).map(ShardId).filter(|shard| *shard != id).collect();
-    let shard = Shard::new(config);
+    let shard = Shard::new(config).with_manners(manners);
     runtime.block_on(async {
-        match Worker::new(shard, others, port, listener, stopping) {
-            Ok(worker) => {
+        match Door::new(listener, share) {
+            Ok(door) => {
                 let _ = ready.send(Ok(()));
+                let worker = Worker::new(shard, others, port, door, stopping, pulse);
                 // As a task beside the one that hears the kernel, it runs in the same round as that one.
                 if let Err(error) = tokio_uring::spawn(worker.run()).await {
                     std::panic::resume_unwind(error.into_panic());

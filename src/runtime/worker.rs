@@ -20,6 +20,7 @@ use crate::ids::{ConnId, ShardId};
 use crate::runtime::clock::Clock;
 use crate::runtime::door::Door;
 use crate::runtime::mesh::{Command, Port};
+use crate::runtime::pulse::Pulse;
 use crate::runtime::sockets::{Landed, Sockets};
 use crate::runtime::stopping::Stopping;
 use crate::shard::Shard;
@@ -46,32 +47,32 @@ pub struct Worker {
     timer: Pin<Box<Sleep>>,
     timer_at: Deadline,
     stopping: Stopping,
+    pulse: Pulse,
 }
 
 impl Worker {
     /// A core that has not begun. To be called on its own thread, inside its runtime.
-    ///
-    /// # Errors
-    /// The listening socket cannot be used.
     pub fn new(
         shard: Shard,
         others: Vec<ShardId>,
         port: Port,
-        listener: std::net::TcpListener,
+        door: Door,
         stopping: Stopping,
-    ) -> io::Result<Worker> {
-        Ok(Worker {
+        pulse: Pulse,
+    ) -> Worker {
+        Worker {
             shard,
             others,
             port,
             clock: Clock::start(),
             sockets: Sockets::default(),
-            door: Door::new(listener)?,
+            door,
             answered: false,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             timer_at: Deadline(0),
             stopping,
-        })
+            pulse,
+        }
     }
 
     /// Runs until the broker has stopped.
@@ -81,6 +82,7 @@ impl Worker {
 
     /// One turn: take in, send out, and again while there is something new.
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.pulse.tick();
         self.sockets.wake(cx);
         loop {
             self.port.listen(cx.waker());
@@ -116,7 +118,7 @@ impl Worker {
             any = true;
         }
         for _ in 0..self.shard.room().min(ACCEPTS) {
-            let Some(stream) = self.door.next(cx) else { break };
+            let Some(stream) = self.door.next(self.shard.connections(), cx) else { break };
             self.welcome(stream, now);
             any = true;
         }

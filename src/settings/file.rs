@@ -147,6 +147,56 @@ mod tests {
         }
     }
 
+    /// The file that is installed with the service: what stands in it, and what would if it were not remarks.
+    fn shipped() -> (String, Vec<(String, String)>) {
+        let text = include_str!("../../systemd/lux.toml").to_owned();
+        let is_setting = |line: &&str| {
+            let name = line.split(" = ").next().unwrap_or_default();
+            line.contains(" = ") && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
+        };
+        let lines = text.lines().map(|line| line.trim_start_matches('#')).filter(is_setting);
+        let pairs = lines.filter_map(|line| line.split_once(" = "));
+        let settings = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        (text, settings)
+    }
+
+    #[test]
+    fn the_shipped_file_names_every_setting_once() {
+        let (text, settings) = shipped();
+        assert!(parse(&text, None).is_ok(), "it can be used as it is");
+        let (own, limits) = text.split_once("\n[limits]\n").unwrap();
+        let times = |part: &str, name: &str| {
+            let begins = |line: &&str| line.trim_start_matches('#').starts_with(&format!("{name} = "));
+            part.lines().filter(begins).count()
+        };
+        for name in NAMES.iter().filter(|name| **name != "limits") {
+            assert_eq!(times(own, name), 1, "{name}");
+        }
+        for limit in &super::super::LIMIT_NAMES {
+            assert_eq!(times(limits, limit.name), 1, "{}", limit.name);
+        }
+        assert_eq!(settings.len(), NAMES.len() - 1 + super::super::LIMIT_NAMES.len(), "and nothing else");
+    }
+
+    #[test]
+    fn the_shipped_file_says_the_defaults() {
+        let (text, _) = shipped();
+        // Every setting that is a remark, without its `#`: the same broker comes out.
+        let uncomment = |line: &str| match line.strip_prefix('#') {
+            Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
+            Some(_) | None => format!("{line}\n"),
+        };
+        let places = Places::default();
+        let settle = |text: &str| {
+            super::super::Settings::from_layers(Layer::default(), parse(text, None).unwrap(), &places)
+        };
+        let (short, long) = (settle(&text), settle(&text.lines().map(uncomment).collect::<String>()));
+        assert_eq!(format!("{:?}", short.limits), format!("{:?}", long.limits));
+        assert_eq!((short.listen, &short.log), (long.listen, &long.log));
+        assert_eq!((&short.state_dir, &short.keys_file), (&long.state_dir, &long.keys_file));
+        assert_eq!(long.check(), Ok(()));
+    }
+
     #[test]
     fn a_file_that_is_not_there_is_named() {
         let error = read(Path::new("no/such/lux.toml"), &Places::default()).err().unwrap();

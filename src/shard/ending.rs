@@ -144,7 +144,8 @@ impl Shard {
             (Life::Open, Speech::Http(http, None)) => match http.phase() {
                 // A stopping broker does not wait for peers that have nothing under way to hang up.
                 Phase::Idle if self.house.draining && conn.outbox.is_flushed() => self.end_now(id),
-                Phase::Idle => self.begin_close(id),
+                // Both have all the answers they get.
+                Phase::Idle | Phase::Rest => self.begin_close(id),
                 Phase::Head => {
                     self.refuse_and_close(id, WireError::HeadTimeout(self.house.limits.head_timeout_ms));
                 }

@@ -31,6 +31,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::access::{Access, Origins};
+use crate::conn::manners::Manners;
 use crate::conn::route::House;
 use crate::conn::{Life, Speech};
 use crate::counters::Counters;
@@ -105,7 +106,7 @@ impl Shard {
         Shard {
             id,
             owner: Owner::new(hash_seed, shards),
-            house: House { epoch, limits, access, origins, draining: false },
+            house: House { epoch, limits, access, origins, manners: Manners::default(), draining: false },
             now: Now::default(),
             date: DateLine::default(),
             store: Store::default(),
@@ -123,6 +124,12 @@ impl Shard {
             resumed: VecDeque::new(),
             counters: Counters::default(),
         }
+    }
+
+    /// The same core, making something else of what its peers say.
+    pub fn with_manners(mut self, manners: Manners) -> Shard {
+        self.house.manners = manners;
+        self
     }
 
     /// A connection was accepted.
@@ -190,6 +197,11 @@ impl Shard {
     /// Whether a connection of this core is left.
     pub fn is_deserted(&self) -> bool {
         self.conns.is_empty()
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.conns.len()
     }
 
     /// How many connections may be accepted now: up to the limit, and a few more to be told of it. Where

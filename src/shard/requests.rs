@@ -65,6 +65,7 @@ impl Shard {
                 Step::GoOn => {}
                 Step::Continue => conn.outbox.tail().extend_from_slice(reply::CONTINUE),
                 Step::Exchange(exchange) => self.begin(id, *exchange),
+                Step::Lost => self.begin_close(id),
                 Step::Refused(error, format) => self.write_reply(id, &Reply::Error(error), &format),
             }
         }
@@ -193,9 +194,9 @@ impl Shard {
             return;
         }
         let due = match http.phase() {
-            Phase::Head | Phase::Body if (http.phase(), http.heads()) == before => return,
+            Phase::Head | Phase::Body | Phase::Rest if (http.phase(), http.heads()) == before => return,
             Phase::Head => self.now.after(limits.head_timeout_ms),
-            Phase::Body => self.now.after(limits.body_timeout_ms),
+            Phase::Body | Phase::Rest => self.now.after(limits.body_timeout_ms),
             Phase::Idle => self.now.after(limits.idle_timeout_ms),
             Phase::Answering => Deadline::NEVER,
         };

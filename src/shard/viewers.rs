@@ -40,13 +40,13 @@ impl Shard {
             // It asked, and left before it was its turn.
             return self.end_now(id);
         }
-        self.join(id, patterns, Purpose::Open { since });
+        if let Some(patterns) = patterns {
+            self.join(id, patterns, Purpose::Open { since });
+        }
     }
 
     /// Reads what a viewer says.
     pub(super) fn read_viewer(&mut self, id: ConnId, bytes: &mut [u8]) {
-        let limits = &self.house.limits;
-        let (message_bytes_max, patterns_max) = (limits.message_bytes_max, limits.patterns_max);
         let mut at = 0;
         while at < bytes.len() {
             let Some(conn) = self.conns.get_mut(id) else { return };
@@ -57,7 +57,7 @@ impl Shard {
             if stream.has_command_waiting() || conn.outbox.answer_bytes() > ANSWER_BYTES_MAX {
                 return stream.keep(&bytes[at..]);
             }
-            let (used, said) = stream.next(&mut bytes[at..], message_bytes_max, patterns_max);
+            let (used, said) = stream.next(&mut bytes[at..], &self.house);
             at += used;
             self.heard(id, said);
         }

@@ -103,6 +103,8 @@ pub enum Malformed {
     TwoLengths,
     /// `Content-Length` beside `Transfer-Encoding` (section 6.3).
     TwoFramings,
+    /// `Transfer-Encoding` with chunked twice or not last, or with nothing in it (section 6.3).
+    Codings,
     /// A chunk's size, extension, ending or trailer (section 7.1).
     Chunk,
     /// No `Host`, or more than one (section 3.2).

@@ -4,10 +4,13 @@
 //!
 //! Read first: `request.rs`.
 
+use core::net::Ipv6Addr;
+
 use httparse::Header;
 
 use super::error::{Malformed, WireError};
 use super::framing::Framing;
+use super::query;
 
 /// The field lines of one head, in order.
 #[derive(Clone, Debug)]
@@ -40,7 +43,7 @@ pub(super) fn read(lines: &[Header<'_>]) -> Result<Meaning, WireError> {
         connection_upgrade: false,
         expects_continue: false,
     };
-    let (mut hosts, mut length, mut codings, mut coding_known) = (0, None, 0, true);
+    let (mut hosts, mut length, mut codings) = (0, None, Codings::default());
     for line in lines {
         let value = trim(line.value);
         match line.name.len() {
@@ -51,10 +54,12 @@ pub(super) fn read(lines: &[Header<'_>]) -> Result<Meaning, WireError> {
                 }
             }
             6 if line.name.eq_ignore_ascii_case("expect") => {
-                if !value.eq_ignore_ascii_case(b"100-continue") {
-                    return Err(WireError::Expectation);
+                for expectation in elements(value) {
+                    if !expectation.eq_ignore_ascii_case(b"100-continue") {
+                        return Err(WireError::Expectation);
+                    }
+                    meaning.expects_continue = true;
                 }
-                meaning.expects_continue = true;
             }
             10 if line.name.eq_ignore_ascii_case("connection") => {
                 for option in elements(value) {
@@ -69,8 +74,7 @@ pub(super) fn read(lines: &[Header<'_>]) -> Result<Meaning, WireError> {
                 length = Some(read_length(value)?);
             }
             17 if line.name.eq_ignore_ascii_case("transfer-encoding") => {
-                codings += 1;
-                coding_known &= value.eq_ignore_ascii_case(b"chunked");
+                codings.read(value);
             }
             _any_other_length => {}
         }
@@ -78,14 +82,37 @@ pub(super) fn read(lines: &[Header<'_>]) -> Result<Meaning, WireError> {
     if hosts == 0 {
         return Err(Malformed::Host.into());
     }
-    meaning.framing = match (length, codings) {
-        (None, 0) => Framing::Empty,
-        (Some(length), 0) => Framing::Length(length),
-        (Some(_), _) => return Err(Malformed::TwoFramings.into()),
-        (None, 1) if coding_known => Framing::Chunked,
-        (None, _) => return Err(WireError::TransferCoding),
+    meaning.framing = match length {
+        Some(_) if codings.any => return Err(Malformed::TwoFramings.into()),
+        Some(length) => Framing::Length(length),
+        None if !codings.any => Framing::Empty,
+        None if codings.doubtful => return Err(Malformed::Codings.into()),
+        None if codings.unknown => return Err(WireError::TransferCoding),
+        None => Framing::Chunked,
     };
     Ok(meaning)
+}
+
+/// What the lines of `Transfer-Encoding` come to (RFC 9112, sections 6.1 and 6.3).
+#[derive(Default)]
+struct Codings {
+    any: bool,
+    chunked: bool,
+    unknown: bool,
+    /// Something stands behind `chunked`, or nothing stands where a coding should.
+    doubtful: bool,
+}
+
+impl Codings {
+    fn read(&mut self, value: &[u8]) {
+        self.any = true;
+        for coding in value.split(|byte| *byte == b',').map(trim) {
+            self.doubtful |= self.chunked || coding.is_empty();
+            let is_chunked = coding.eq_ignore_ascii_case(b"chunked");
+            self.chunked |= is_chunked;
+            self.unknown |= !is_chunked;
+        }
+    }
 }
 
 /// Plain digits within range; `5, 5` is two lengths on one line.
@@ -109,13 +136,11 @@ pub(super) fn is_host(value: &[u8]) -> bool {
         },
         None => value.split_at(value.iter().position(|byte| *byte == b':').unwrap_or(value.len())),
     };
-    let bracketed = value.starts_with(b"[");
-    let in_literal = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
     let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
-    let named = if bracketed {
-        !literal.is_empty() && literal.iter().all(in_literal)
+    let named = if value.starts_with(b"[") {
+        std::str::from_utf8(literal).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
     } else {
-        literal.iter().all(in_name)
+        literal.iter().all(in_name) && query::check_percent(literal).is_ok()
     };
     named && (rest.is_empty() || rest[0] == b':' && rest[1..].iter().all(u8::is_ascii_digit))
 }

@@ -144,7 +144,9 @@ impl Partial {
         } else {
             let is_text = frame.opcode == Opcode::Text;
             let begun = || Message { is_text, bytes: Vec::new(), checked: 0 };
-            self.message.get_or_insert_with(begun).bytes.extend_from_slice(payload);
+            let message = self.message.get_or_insert_with(begun);
+            message.bytes.extend_from_slice(payload);
+            message.check_so_far()?;
         }
         if frame.left > 0 {
             return Ok((taken, None));
@@ -159,9 +161,6 @@ impl Partial {
             return hear(frame.opcode, std::mem::take(&mut self.control)).map(Some);
         }
         if !frame.last {
-            if let Some(message) = &mut self.message {
-                message.check_so_far()?;
-            }
             return Ok(None);
         }
         let Some(message) = self.message.take() else { return Ok(None) };

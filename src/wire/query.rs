@@ -44,7 +44,8 @@ fn decode_text(text: &str) -> Result<Cow<'_, str>, Malformed> {
     String::from_utf8(decoded).map(Cow::Owned).map_err(|_| Malformed::PercentEncoding)
 }
 
-fn check_percent(bytes: &[u8]) -> Result<(), Malformed> {
+/// Whether every `%` is followed by two hex digits.
+pub(super) fn check_percent(bytes: &[u8]) -> Result<(), Malformed> {
     let followed = |at: usize| match bytes[at + 1..] {
         [high, low, ..] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
         _ => false,

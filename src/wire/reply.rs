@@ -233,6 +233,9 @@ impl fmt::Display for Malformed {
             Malformed::TwoFramings => {
                 "the body has a Content-Length and a Transfer-Encoding; send exactly one of the two"
             }
+            Malformed::Codings => {
+                "Transfer-Encoding has chunked twice or not last, or nothing; send Transfer-Encoding: chunked"
+            }
             Malformed::Chunk => "the chunked body cannot be read; check its sizes, line endings and trailers",
             Malformed::Host => "Host is missing, doubled or no host; send exactly one",
             Malformed::PercentEncoding => {

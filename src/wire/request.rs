@@ -258,7 +258,8 @@ fn strip_authority(target: &str) -> Result<&str, Malformed> {
     }
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, origin) = rest.split_at(end);
-    if authority.is_empty() || !fields::is_host(authority.as_bytes()) {
+    // Unlike `Host`, a URI always names somebody (RFC 9110, section 4.2.1).
+    if authority.is_empty() || authority.starts_with(':') || !fields::is_host(authority.as_bytes()) {
         return Err(Malformed::Target);
     }
     Ok(origin)
@@ -398,7 +399,9 @@ mod tests {
     #[test]
     fn expect_knows_one_thing() {
         assert!(head("PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\n\r\n").expects_continue);
-        for other in ["", "200-ok", "100-continue, x", "100"] {
+        assert!(head("PUT / HTTP/1.1\r\nHost: h\r\nExpect: , 100-continue\r\n\r\n").expects_continue);
+        assert!(!head("PUT / HTTP/1.1\r\nHost: h\r\nExpect:\r\n\r\n").expects_continue);
+        for other in ["200-ok", "100-continue, x", "100"] {
             let text = format!("PUT / HTTP/1.1\r\nHost: h\r\nExpect: {other}\r\n\r\n");
             assert_eq!(refusal(text.as_bytes()), WireError::Expectation, "{other:?}");
         }
@@ -442,6 +445,7 @@ mod tests {
         (b"GET /\xc3\xa9 HTTP/1.1\r\nHost: h\r\n\r\n", WireError::Malformed(Target)),
         (b"GET /a\tb HTTP/1.1\r\nHost: h\r\n\r\n", WireError::Malformed(Target)),
         (b"GET http:// HTTP/1.1\r\nHost: h\r\n\r\n", WireError::Malformed(Target)),
+        (b"GET http://:80/a HTTP/1.1\r\nHost: h\r\n\r\n", WireError::Malformed(Target)),
         (b"GET http:///a HTTP/1.1\r\nHost: h\r\n\r\n", WireError::Malformed(Target)),
         (b"GET http://u:p@h/a HTTP/1.1\r\nHost: h\r\n\r\n", WireError::Malformed(Target)),
         (b"GET ftp://h/a HTTP/1.1\r\nHost: h\r\n\r\n", WireError::Malformed(Target)),
@@ -492,6 +496,8 @@ mod tests {
         (b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", WireError::Malformed(Host)),
         (b"GET / HTTP/1.1\r\nHost: []\r\n\r\n", WireError::Malformed(Host)),
         (b"GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n", WireError::Malformed(Host)),
+        (b"GET / HTTP/1.1\r\nHost: [1::2::3]\r\n\r\n", WireError::Malformed(Host)),
+        (b"GET / HTTP/1.1\r\nHost: a%zz\r\n\r\n", WireError::Malformed(Host)),
         (b"GET / HTTP/1.1\r\nHost: h\xc3\xa9\r\n\r\n", WireError::Malformed(Host)),
         (b"GET http://h/ HTTP/1.1\r\n\r\n", WireError::Malformed(Host)),
         // Lengths.
@@ -524,23 +530,23 @@ mod tests {
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: x\r\nContent-Length: 5\r\n\r\n",
             WireError::Malformed(TwoFramings)),
         // Transfer codings.
-        (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\r\n\r\n", WireError::TransferCoding),
+        (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\r\n\r\n", WireError::Malformed(Codings)),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: identity\r\n\r\n", WireError::TransferCoding),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n", WireError::TransferCoding),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunkedx\r\n\r\n", WireError::TransferCoding),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, chunked\r\n\r\n",
-            WireError::TransferCoding),
+            WireError::Malformed(Codings)),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", WireError::TransferCoding),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
-            WireError::TransferCoding),
-        (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked,\r\n\r\n", WireError::TransferCoding),
-        (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: ,chunked\r\n\r\n", WireError::TransferCoding),
+            WireError::Malformed(Codings)),
+        (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked,\r\n\r\n", WireError::Malformed(Codings)),
+        (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: ,chunked\r\n\r\n", WireError::Malformed(Codings)),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked;q=1\r\n\r\n", WireError::TransferCoding),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: \"chunked\"\r\n\r\n", WireError::TransferCoding),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
-            WireError::TransferCoding),
+            WireError::Malformed(Codings)),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-encoding: x\r\n\r\n",
-            WireError::TransferCoding),
+            WireError::Malformed(Codings)),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\x0b\r\n\r\n", WireError::Malformed(Field)),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: \x00chunked\r\n\r\n", WireError::Malformed(Field)),
         (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\r\n chunked\r\n\r\n", WireError::Malformed(Folded)),

@@ -15,6 +15,7 @@ use crate::speech::http::{self, Answer};
 use crate::speech::record::{self, Said};
 use crate::speech::{events, socket};
 use crate::view::View;
+use crate::world::Quiet;
 
 /// What a connection speaks by now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -298,15 +299,19 @@ impl Client {
     }
 
     /// The broker has said all it will say on this connection; whole, or broken off.
-    /// `quiet_ms` is the longest time in which nothing reached the broker.
-    pub fn ended(&mut self, whole: bool, quiet_ms: u64, sight: &Sight<'_>) -> Kept {
+    /// `quiet` is the longest time in which nothing reached the broker.
+    pub fn ended(&mut self, whole: bool, quiet: Quiet, sight: &Sight<'_>) -> Kept {
         let Some(line) = self.line.take() else { return Ok(()) };
         let may = self.view.patterns.iter().all(|pattern| sight.table.may_read(self.holder, pattern));
         let is_sent_away = sight.draining || !may || !sight.table.is_lasting(self.holder);
         if !whole || self.role == Role::Vandal {
             return Ok(());
         }
-        let is_idle = quiet_ms >= if line.answers == 0 { 10_000 } else { 75_000 } || sight.draining;
+        // In the middle of what we sent it may wait for the rest of a body whose request was refused with its head:
+        // that one gets no second answer, and what stands behind it never came.
+        let is_given_up = line.answers > 0 && quiet.within_ms >= 30_000;
+        let is_idle = quiet.ms >= if line.answers == 0 { 10_000 } else { 75_000 };
+        let is_idle = is_idle || is_given_up || sight.draining;
         if line.said_end {
             // Who will say nothing more is answered what it asked before; but for a poll, which it has given up
             // with whatever stands behind it, and for streams, which end.

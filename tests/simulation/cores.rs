@@ -83,7 +83,7 @@ impl World {
             self.note(|| format!("core {core} closes conn {at}: {close:?}"));
             let waits = self.cores[core].shard.debt(id).is_some_and(|debt| debt.answer_bytes > 0);
             self.came_back(at, |sock| {
-                sock.quiet_ms = sock.quiet_ms.max(now.monotonic_ms - sock.arrived_ms);
+                sock.quiet.note(now.monotonic_ms - sock.arrived_ms);
                 sock.was_cut |= waits || sock.writing.is_some() || !sock.tap.rest.is_empty();
             });
             self.came_back(at, |sock| match close {

@@ -13,7 +13,7 @@ use crate::client::{Line, Mode};
 use crate::plan::{Fault, Role};
 use crate::tap::Tap;
 use crate::wishes::Wish;
-use crate::world::{Sock, World};
+use crate::world::{Quiet, Sock, World};
 
 impl World {
     /// Something happens.
@@ -134,7 +134,7 @@ impl World {
             arrived_up: 0,
             arrived_ms: self.now.monotonic_ms,
             was_cut: false,
-            quiet_ms: 0,
+            quiet: Quiet::default(),
         };
         let at = self.socks.iter().position(Option::is_none).unwrap_or(self.socks.len());
         if at == self.socks.len() {
@@ -191,7 +191,8 @@ impl World {
         let Some(sock) = self.sock(at) else { return Ok(false) };
         let mut bytes: Vec<u8> = sock.up.drain(..len).collect();
         sock.arrived_up += len as u64;
-        sock.quiet_ms = sock.quiet_ms.max(now.monotonic_ms - sock.arrived_ms);
+        sock.quiet.note(now.monotonic_ms - sock.arrived_ms);
+        sock.quiet.is_within = !sock.up.is_empty();
         sock.arrived_ms = now.monotonic_ms;
         sock.reading = 0;
         let mut has_ping = false;
@@ -346,10 +347,10 @@ impl World {
     /// A client has heard the last of a connection.
     fn hang_up(&mut self, client: usize, at: usize) -> Kept {
         let Some(sock) = self.sock(at) else { return Ok(()) };
-        let (core, whole, quiet_ms) = (sock.core, !sock.broken && !sock.was_cut, sock.quiet_ms);
+        let (core, whole, quiet) = (sock.core, !sock.broken && !sock.was_cut, sock.quiet);
         sock.client = None;
         sock.up_end = true;
-        self.with_client(client, core, |client, sight| client.ended(whole, quiet_ms, sight))
+        self.with_client(client, core, |client, sight| client.ended(whole, quiet, sight))
     }
 }
 

@@ -101,7 +101,28 @@ pub struct Sock {
     /// The broker gave it up with bytes left to send, as it may 30 s after it began to close.
     pub was_cut: bool,
     /// The longest time in which none did.
-    pub quiet_ms: u64,
+    pub quiet: Quiet,
+}
+
+/// How long the broker heard nothing on a connection, at most.
+#[derive(Clone, Copy, Default)]
+pub struct Quiet {
+    /// Milliseconds.
+    pub ms: u64,
+    /// Milliseconds in the middle of what the client had sent already.
+    pub within_ms: u64,
+    /// More was on its way when something arrived last.
+    pub is_within: bool,
+}
+
+impl Quiet {
+    /// So long it was quiet just now.
+    pub fn note(&mut self, ms: u64) {
+        self.ms = self.ms.max(ms);
+        if self.is_within {
+            self.within_ms = self.within_ms.max(ms);
+        }
+    }
 }
 
 /// Dice, one for each concern.

@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_frame_has_the_size_asked_for_and_a_mark() {
         let frame = frame(280);
-        let Progress::Done(Frame::Text(message), _) = read_frame(&frame) else { panic!("no frame") };
+        let Progress::Done(Frame::Message(message), _) = read_frame(&frame) else { panic!("no frame") };
         assert_eq!(message.len(), 280);
         assert!(crate::mark::position(message).is_some());
     }

@@ -41,7 +41,7 @@ impl Length {
 pub struct Case {
     /// As figures call it.
     pub name: &'static str,
-    /// Who takes part.
+    /// Who takes part; but for [`MANY_KEYS`], the peers do as well.
     pub contenders: &'static [Contender],
     /// Runs it against one of them.
     pub run: fn(&mut Bench, Contender, Length) -> Result<Report, Failure>,
@@ -57,6 +57,9 @@ pub struct Measured {
     /// What was found.
     pub report: Report,
 }
+
+/// The case about two cores; a peer has one.
+pub const MANY_KEYS: &str = "many-keys";
 
 /// All of them, in the order they are run.
 pub const CASES: &[Case] = &[
@@ -99,6 +102,11 @@ pub const CASES: &[Case] = &[
         name: "prefix-all-at-once",
         contenders: &[Contender::Lux],
         run: |bench, who, length| fanout(bench, who, length, Shape { burst: 500, ..PREFIX }),
+    },
+    Case {
+        name: MANY_KEYS,
+        contenders: &[Contender::Lux, Contender::LuxOnTwo],
+        run: |bench, who, length| fanout(bench, who, length, Shape { keys: 100, producers: 10, ..THOUSAND }),
     },
     Case {
         name: "idle-10000",
@@ -146,12 +154,13 @@ struct Shape {
     viewers: usize,
     keys: usize,
     prefix: bool,
+    producers: usize,
     rate: Option<f64>,
     burst: usize,
 }
 
-const THOUSAND: Shape = Shape { viewers: 1000, keys: 1, prefix: false, rate: None, burst: 1 };
-const PREFIX: Shape = Shape { viewers: 200, keys: 500, prefix: true, rate: None, burst: 1 };
+const THOUSAND: Shape = Shape { viewers: 1000, keys: 1, prefix: false, producers: 1, rate: None, burst: 1 };
+const PREFIX: Shape = Shape { viewers: 200, keys: 500, prefix: true, producers: 1, rate: None, burst: 1 };
 
 fn ack(
     bench: &mut Bench,
@@ -172,11 +181,22 @@ fn fanout(bench: &mut Bench, who: Contender, length: Length, shape: Shape) -> Re
         keys: shape.keys,
         prefix: shape.prefix,
         bytes: STATE_BYTES,
-        producers: 1,
+        producers: shape.producers,
         rate: shape.rate,
         burst: shape.burst,
         pipeline: 64,
         course: length.course(),
     };
     fanout::run(&options, &running.target)
+}
+
+/// A measurement that somebody could not take part in.
+#[derive(Serialize)]
+pub struct Absence {
+    /// Which case.
+    pub case: &'static str,
+    /// Who.
+    pub contender: Contender,
+    /// Why not.
+    pub why: String,
 }

@@ -21,6 +21,7 @@ use crate::clock::{Clock, MILLISECOND, Nanos, SECOND};
 use crate::connect::Sources;
 use crate::failure::Failure;
 use crate::latency::Latencies;
+use crate::speech::Greeting;
 use crate::target::Target;
 use load::Load;
 use producer::{Answer, Producer};
@@ -103,10 +104,12 @@ impl Fleet {
     /// # Errors
     /// Nobody listens there.
     pub fn add_producer(&mut self) -> Result<usize, Failure> {
-        let refused = || format!("connecting to {}", self.target.address);
-        let stream = std::net::TcpStream::connect(self.target.address).map_err(Failure::of(refused()))?;
-        stream.set_nonblocking(true).map_err(Failure::of(refused()))?;
+        let address = self.target.producer_address;
+        let refused = || format!("connecting to {address}");
+        let mut stream = std::net::TcpStream::connect(address).map_err(Failure::of(refused()))?;
         stream.set_nodelay(true).map_err(Failure::of(refused()))?;
+        producer::greet(&mut stream, self.target.speech())?;
+        stream.set_nonblocking(true).map_err(Failure::of(refused()))?;
         let mut stream = mio::net::TcpStream::from_std(stream);
         let index = self.producers.len();
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -118,7 +121,7 @@ impl Fleet {
 
     /// Begins one viewer's connection; `greeting` is its handshake, none for a bare connection. Whether it
     /// could be begun; if not, the error is counted.
-    pub fn begin_viewer(&mut self, greeting: Option<Rc<[u8]>>) -> bool {
+    pub fn begin_viewer(&mut self, greeting: Option<Rc<Greeting>>) -> bool {
         let began = self.clock.now();
         let stream = match self.sources.connect(self.target.address) {
             Ok(stream) => Some(stream),
@@ -130,7 +133,7 @@ impl Fleet {
         let begun = stream.is_some();
         let index = self.viewers.len();
         let stage = if begun { Stage::Connecting } else { Stage::Gone };
-        self.viewers.push(Viewer { stream, stage, greeting, partial: Vec::new(), is_slow: false, began });
+        self.viewers.push(Viewer::new(stream, stage, greeting, began));
         if begun {
             self.opening += 1;
             self.greet(index, true);
@@ -170,7 +173,7 @@ impl Fleet {
     /// epoll failed.
     pub fn open_viewers(
         &mut self,
-        greetings: impl IntoIterator<Item = Option<Rc<[u8]>>>,
+        greetings: impl IntoIterator<Item = Option<Rc<Greeting>>>,
         at_once: usize,
         seconds: f64,
         saw: &mut impl FnMut(Seen<'_>),
@@ -275,7 +278,10 @@ impl Fleet {
         let producer = &mut self.producers[index];
         let flushed = if event.is_writable() { producer.flush() } else { Ok(()) };
         let clock = self.clock;
-        let read = producer.read(index, &mut self.buffer[..READ_BYTES], || clock.now(), &mut self.answers);
+        let read = {
+            let speech = self.target.speech();
+            producer.read(index, &mut self.buffer[..READ_BYTES], speech, || clock.now(), &mut self.answers)
+        };
         let flushed = flushed.map_err(|error| format!("sending a request: {error}"));
         if let Err(why) = flushed.and(read) {
             producer.stream = None;
@@ -301,7 +307,7 @@ impl Fleet {
             let at = self.clock.now();
             let was = viewer.stage;
             let filled = &self.buffer[..kept + len];
-            match viewer.take_in(index, filled, at, self.target.synced(), saw) {
+            match viewer.take_in(index, filled, at, self.target.speech(), saw) {
                 Intake::Used(used) if used == filled.len() => {
                     if kept > 0 {
                         viewer.partial = Vec::new();

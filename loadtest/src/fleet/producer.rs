@@ -3,15 +3,18 @@
 //! Always true: an answer belongs to the oldest request that has none; its latency counts from when the
 //! request should have gone out, whenever it did.
 //!
-//! Read first: `http.rs`.
+//! Read first: `speech/mod.rs`.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use mio::net::TcpStream;
 
 use crate::clock::Nanos;
-use crate::http::{self, Progress};
+use crate::failure::Failure;
+use crate::http::Progress;
+use crate::speech::{Reply, Speech};
 
 /// One producer.
 pub struct Producer {
@@ -82,6 +85,7 @@ impl Producer {
         &mut self,
         index: usize,
         buffer: &mut [u8],
+        speech: &dyn Speech,
         clock: impl Fn() -> Nanos,
         answers: &mut Vec<Answer>,
     ) -> Result<(), String> {
@@ -101,12 +105,18 @@ impl Producer {
             let bytes = if whole { &buffer[..len] } else { &self.partial[..] };
             let mut used = 0;
             loop {
-                match http::read_answer(&bytes[used..]) {
-                    Progress::Done(status, bytes) => {
+                match speech.read_reply(&bytes[used..]) {
+                    Progress::Done(reply, bytes) => {
                         used += bytes;
-                        self.answer_bytes = bytes;
-                        let intended = self.waiting.pop_front().ok_or("an answer to nothing")?;
-                        answers.push(Answer { producer: index, status, intended, at });
+                        match reply {
+                            Reply::Answer(status) => {
+                                self.answer_bytes = bytes;
+                                let intended = self.waiting.pop_front().ok_or("an answer to nothing")?;
+                                answers.push(Answer { producer: index, status, intended, at });
+                            }
+                            Reply::Asked(answer) => self.unsent.extend_from_slice(answer),
+                            Reply::Greeted | Reply::Aside => {}
+                        }
                     }
                     Progress::NeedMore => break,
                     Progress::Broken(why) => return Err(why.to_owned()),
@@ -120,6 +130,34 @@ impl Producer {
             if len < buffer.len() {
                 return Ok(());
             }
+        }
+    }
+}
+
+/// Says what a producer says first, and waits until it is answered. What comes in one piece with that answer is
+/// let go: brokers say nothing more unasked.
+///
+/// # Errors
+/// The broker refuses, or says nothing.
+pub fn greet(stream: &mut std::net::TcpStream, speech: &dyn Speech) -> Result<(), Failure> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let greeting = speech.producer_greeting();
+    if greeting.is_empty() {
+        return Ok(());
+    }
+    let failed = || Failure::of("greeting the broker as a producer");
+    stream.set_read_timeout(Some(PATIENCE)).map_err(failed())?;
+    stream.write_all(&greeting).map_err(failed())?;
+    let (mut heard, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        match speech.read_reply(&heard) {
+            Progress::Done(Reply::Greeted, _) => return Ok(()),
+            Progress::Done(_, used) => _ = heard.drain(..used),
+            Progress::Broken(why) => return Err(Failure::new(format!("greeting the broker: {why}"))),
+            Progress::NeedMore => match stream.read(&mut buffer).map_err(failed())? {
+                0 => return Err(Failure::new("the broker closed a producer's connection at once")),
+                len => heard.extend_from_slice(&buffer[..len]),
+            },
         }
     }
 }

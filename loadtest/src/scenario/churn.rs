@@ -78,7 +78,7 @@ fn storm(
     // If it may not be nicer, the figures are a little worse; that is all.
     let _ = rustix::process::setpriority_process(None, 19);
     let mut fleet = Fleet::new(target, clock, false)?;
-    let greeting = Some(target.watch(&format!("load-{}-storm", fresh_tag().as_str())).into());
+    let greeting = Some(target.watch(&format!("load-{}-storm", fresh_tag().as_str()))?);
     let greetings = || std::iter::repeat_n(greeting.clone(), options.viewers);
     fleet.open_viewers(greetings(), 256, 60.0, &mut |_| {})?;
     let _ = say.send(News::Ready);

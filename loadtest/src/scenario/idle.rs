@@ -16,6 +16,7 @@ use crate::fleet::Fleet;
 use crate::fleet::load::Load;
 use crate::report::Report;
 use crate::scenario::{Meter, fresh_tag};
+use crate::speech::Greeting;
 use crate::target::Target;
 
 /// Options of `idle`.
@@ -42,8 +43,8 @@ pub struct Idle {
 pub fn run(options: &Idle, target: &Target) -> Result<Report, Failure> {
     let clock = Clock::start();
     let mut fleet = Fleet::new(target, clock, false)?;
-    let greeting: Option<Rc<[u8]>> =
-        (!options.bare).then(|| target.watch(&format!("load-{}-idle", fresh_tag().as_str())).into());
+    let greeting: Option<Rc<Greeting>> =
+        if options.bare { None } else { Some(target.watch(&format!("load-{}-idle", fresh_tag().as_str()))?) };
     // Memory for the first viewer is memory for the loop's own beginnings, too.
     fleet.open_viewers([greeting.clone()], 1, 10.0, &mut |_| {})?;
     settle();

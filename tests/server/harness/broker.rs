@@ -5,7 +5,8 @@
 //! Read first: `process.rs`.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub struct Setup {
     ulimits: Vec<String>,
     user: Option<u32>,
     state_dir: Option<PathBuf>,
+    handed_over: Option<(TcpListener, String)>,
 }
 
 impl Setup {
@@ -41,6 +43,7 @@ impl Setup {
             ulimits: Vec::new(),
             user: None,
             state_dir: None,
+            handed_over: None,
         }
     }
 
@@ -114,14 +117,22 @@ impl Setup {
             None => PathBuf::from(env!("CARGO_BIN_EXE_lux")),
             Some(user) => hand_over(home.path(), user),
         };
-        let mut command = match self.ulimits.is_empty() {
+        let mut preparations = self.ulimits;
+        if let Some((_, words)) = &self.handed_over {
+            preparations.push(format!("exec 3<&0 </dev/null && export {words}"));
+        }
+        let mut command = match preparations.is_empty() {
             true => Command::new(program),
             false => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("{} && exec \"$0\" \"$@\"", self.ulimits.join(" && "))]);
+                shell.args(["-c", &format!("{} && exec \"$0\" \"$@\"", preparations.join(" && "))]);
                 shell.arg(program);
                 shell
             }
+        };
+        match self.handed_over {
+            Some((listener, _)) => command.stdin(OwnedFd::from(listener)),
+            None => command.stdin(Stdio::null()),
         };
         if let Some(user) = self.user {
             command.uid(user).gid(user);
@@ -158,6 +169,21 @@ impl Setup {
     pub fn user(mut self, id: u32) -> Setup {
         self.user = Some(id);
         self
+    }
+
+    /// Hands it this socket as systemd does, which keeps it: as descriptor 3, with these words in the
+    /// environment (`$$` is the broker's process id).
+    pub fn hand_over_as(mut self, listener: &TcpListener, words: &str) -> Setup {
+        let listener = listener.try_clone().expect("a second descriptor");
+        // systemd's own sockets do not block.
+        listener.set_nonblocking(true).expect("a socket");
+        self.handed_over = Some((listener, words.to_string()));
+        self
+    }
+
+    /// Hands it this socket as systemd does, which keeps it.
+    pub fn hand_over(self, listener: &TcpListener) -> Setup {
+        self.hand_over_as(listener, "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=lux.socket")
     }
 
     /// Asks `lux check` what it thinks of the same start.

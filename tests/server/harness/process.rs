@@ -38,9 +38,9 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it with its standard error listened to.
+    /// Starts it with its standard error listened to; its standard input is the caller's choice.
     pub fn spawn(mut command: Command) -> Process {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("lux starts");
         let pid = Pid::from_raw(child.id() as i32);
         let heard = Arc::new(Heard::default());

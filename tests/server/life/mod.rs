@@ -6,4 +6,6 @@
 //! Read first: `harness/process.rs`.
 
 mod draining;
+mod handed_over;
 mod starting;
+mod supervised;

@@ -135,6 +135,24 @@ fn a_body_that_never_comes_is_408() {
 }
 
 #[test]
+fn what_was_answered_is_not_answered_again() {
+    // The refusal went out with the head. The rest of the body is read so that the connection can go on; where it
+    // does not come, or cannot be read, the end has no words: a request has one final answer (RFC 9110, section 15).
+    let refused = |rest: &[u8]| {
+        let mut connection = impatient().http();
+        let request = put("answered-once", "1").anonymous();
+        let request = if rest.is_empty() { request } else { request.chunks(&[b"{\"data\":1}"]) };
+        connection.send(&request.head_bytes());
+        connection.answer().trouble(401);
+        connection.try_send(rest);
+        connection.expect_end();
+    };
+    refused(b"");
+    refused(b"a\r\n{\"da");
+    refused(b"no size\r\n");
+}
+
+#[test]
 fn a_connection_that_says_nothing_is_closed() {
     let mut connection = impatient().http();
     let began = Instant::now();

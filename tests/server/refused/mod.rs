@@ -5,11 +5,9 @@
 //! Read first: `harness/mod.rs`.
 
 mod bodies;
-mod framing;
 mod heads;
 mod keys;
 mod sockets;
-mod upgrades;
 
 use crate::harness::{Broker, fresh, get, put};
 

@@ -1,133 +1,20 @@
-//! Breaches of RFC 6455 on an open socket, and messages that are not understood.
+//! Messages that are not understood, and what a breach of RFC 6455 means to others. The breaches themselves stand in
+//! `tests/conformance/socket`.
 //!
 //! Always true: a breach closes its own socket with the code that says why; a message that only makes no
 //! sense is answered, and the stream goes on.
 //!
 //! Read first: `refused/mod.rs`, then `harness/socket.rs`.
 
-use super::assert_others_go_on;
 use crate::harness::{Broker, RawSocket, Viewer, frame, fresh, put};
 
 crate::on_1_2_4_cores!(
-    frames_that_break_the_protocol_close_with_1002,
-    text_that_is_not_utf8_closes_with_1007,
-    characters_may_be_cut_between_fragments,
-    a_message_above_256_kib_closes_with_1009,
     a_message_of_256_kib_is_only_not_understood,
     messages_that_are_not_understood_are_answered,
     a_message_may_come_in_fragments,
     a_breach_harms_no_other_viewer,
     a_socket_cut_off_harms_nobody,
 );
-
-/// A frame's first bytes, with the mask bit, and a mask of zeros.
-fn bare(first: u8, length: &[u8], payload: &[u8]) -> Vec<u8> {
-    [&[first], length, &[0, 0, 0, 0], payload].concat()
-}
-
-#[track_caller]
-fn assert_closed_with(broker: &Broker, bytes: &[u8], codes: &[u16]) {
-    let mut socket = RawSocket::open_synced(broker, &format!("/{}", fresh("breach")));
-    socket.try_send(bytes);
-    let code = socket.close_code();
-    let shown = &bytes[..bytes.len().min(16)];
-    assert!(codes.contains(&code), "{code} for {shown:02x?}, not {codes:?}");
-    // The answer to the close ends it; some brokers do not wait for it after a breach.
-    socket.try_send(&frame(0x88, &code.to_be_bytes()));
-    socket.expect_end();
-}
-
-fn frames_that_break_the_protocol_close_with_1002(broker: &Broker) {
-    let mut huge = vec![0xff];
-    huge.extend((1_u64 << 63).to_be_bytes());
-    let mut not_shortest = vec![0xff];
-    not_shortest.extend(5_u64.to_be_bytes());
-    for bytes in [
-        b"\x81\x05hello".to_vec(),
-        b"\x89\x00".to_vec(),
-        b"\x81\x7e\x00\x80".to_vec(),
-        frame(0xc1, b"reserved bit 1"),
-        frame(0xa1, b"reserved bit 2"),
-        frame(0x91, b"reserved bit 3"),
-        frame(0xf9, b"ping"),
-        frame(0x83, b"opcode 3"),
-        frame(0x87, b"opcode 7"),
-        frame(0x8b, b"opcode 11"),
-        frame(0x8f, b"opcode 15"),
-        frame(0x09, b"fragmented ping"),
-        frame(0x0a, b"fragmented pong"),
-        frame(0x08, b"\x03\xe8"),
-        frame(0x89, &[b'x'; 126]),
-        frame(0x88, &[[0x03, 0xe8].as_slice(), &[b'x'; 124]].concat()),
-        frame(0x80, b"continues nothing"),
-        frame(0x00, b"continues nothing"),
-        [frame(0x01, b"begins"), frame(0x81, b"another inside")].concat(),
-        [frame(0x01, b"begins"), frame(0x82, b"another inside")].concat(),
-        [frame(0x01, b"begins"), frame(0x80, b"ends"), frame(0x80, b"again")].concat(),
-        bare(0x81, &huge, b""),
-        bare(0x89, &huge, b""),
-        bare(0x81, &not_shortest, b"hello"),
-        bare(0x81, &[0xfe, 0, 5], b"hello"),
-        frame(0x88, b"\x03"),
-        frame(0x88, &999_u16.to_be_bytes()),
-        frame(0x88, &1004_u16.to_be_bytes()),
-        frame(0x88, &1005_u16.to_be_bytes()),
-        frame(0x88, &1006_u16.to_be_bytes()),
-        frame(0x88, &1015_u16.to_be_bytes()),
-        frame(0x88, &2999_u16.to_be_bytes()),
-        frame(0x88, &5000_u16.to_be_bytes()),
-    ] {
-        assert_closed_with(broker, &bytes, &[1002]);
-    }
-    assert_others_go_on(broker);
-}
-
-fn text_that_is_not_utf8_closes_with_1007(broker: &Broker) {
-    for bytes in [
-        frame(0x81, b"\xff"),
-        frame(0x81, b"{\"subscribe\":[\"\xc3\x28\"]}"),
-        frame(0x81, b"cut \xe2\x82"),
-        frame(0x81, b"\xed\xa0\x80"),
-        frame(0x81, b"\xc0\xaf"),
-        [frame(0x01, b"cut \xe2\x82"), frame(0x80, b"")].concat(),
-        [frame(0x01, b"cut \xe2\x82"), frame(0x80, b"\x41")].concat(),
-        [frame(0x01, b"\xf0\x9f"), frame(0x00, b"\x98"), frame(0x80, b"x")].concat(),
-        frame(0x88, b"\x03\xe8reason \xff"),
-        frame(0x88, b"\x03\xe8cut \xe2\x82"),
-    ] {
-        assert_closed_with(broker, &bytes, &[1007]);
-    }
-    assert_others_go_on(broker);
-}
-
-fn characters_may_be_cut_between_fragments(broker: &Broker) {
-    let mut socket = RawSocket::open_synced(broker, &format!("/{}", fresh("cut-character")));
-    let euro = "{\"unknown\":\"€😀\"}".as_bytes();
-    for at in 1..euro.len() {
-        let bytes = [frame(0x01, &euro[..at]), frame(0x89, b"between"), frame(0x80, &euro[at..])].concat();
-        socket.send(&bytes);
-        let pong = socket.next().expect("a pong");
-        assert_eq!((pong.opcode, pong.payload.as_slice()), (10, &b"between"[..]));
-        assert!(socket.text().starts_with("{\"error\""), "cut at {at}");
-    }
-    socket.round_trip(b"still open");
-}
-
-fn a_message_above_256_kib_closes_with_1009(broker: &Broker) {
-    const MESSAGE_BYTES_MAX: usize = 256 * 1024;
-    let half = vec![b' '; MESSAGE_BYTES_MAX / 2];
-    for bytes in [
-        frame(0x81, &[b' '; MESSAGE_BYTES_MAX + 1]),
-        frame(0x82, &[b' '; MESSAGE_BYTES_MAX + 1]),
-        [frame(0x01, &half), frame(0x00, &half), frame(0x80, b" ")].concat(),
-        // The length alone says enough: what it announces is not waited for.
-        bare(0x81, &[&[0xff][..], &(1_u64 << 40).to_be_bytes()].concat(), b""),
-        bare(0x82, &[&[0xff][..], &((1_u64 << 63) - 1).to_be_bytes()].concat(), b""),
-    ] {
-        assert_closed_with(broker, &bytes, &[1009]);
-    }
-    assert_others_go_on(broker);
-}
 
 fn a_message_of_256_kib_is_only_not_understood(broker: &Broker) {
     let mut socket = RawSocket::open_synced(broker, &format!("/{}", fresh("large-message")));
@@ -209,7 +96,7 @@ fn a_breach_harms_no_other_viewer(broker: &Broker) {
     }
     for n in 1..=10_u64 {
         let mut breaker = RawSocket::open_synced(broker, &format!("/{key}"));
-        breaker.send(b"\x81\x05hello");
+        assert!(breaker.try_send(b"\x81\x05hello"));
         broker.ask(put(&key, &n.to_string()));
         assert_eq!(breaker.close_code(), 1002);
         for viewer in &mut viewers {

@@ -106,6 +106,11 @@ impl Pattern {
         }
     }
 
+    /// Whether there can be a key that both name.
+    pub fn meets(&self, other: &Pattern) -> bool {
+        self.covers(other) || other.covers(self)
+    }
+
     /// Whether every key that `other` can ever name is among what this pattern names.
     pub fn covers(&self, other: &Pattern) -> bool {
         match (self, other) {

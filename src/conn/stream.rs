@@ -12,6 +12,7 @@ use crate::conn::manners::Message;
 use crate::conn::outbox::Dialect;
 use crate::conn::route::House;
 use crate::ids::Epoch;
+use crate::key::Pattern;
 use crate::limits::Limits;
 use crate::wire::frame::{self, FrameReader, Heard};
 use crate::wire::message::{self, Command};
@@ -27,6 +28,8 @@ pub struct Stream {
     pub pings_unanswered: u8,
     /// What waits until the snapshot under way is complete, or until the peer has read its answers.
     pub later: Option<Box<Later>>,
+    /// What it unsubscribed, as far as that matters when it subscribes again.
+    pub given_up: Option<Box<GivenUp>>,
     speech: Speech,
 }
 
@@ -37,6 +40,33 @@ pub struct Later {
     pub command: Option<Command>,
     /// What it said behind it.
     pub bytes: Vec<u8>,
+}
+
+/// Patterns that a viewer gave up. Records of theirs may be on their way while it asks for them again, and the deletion
+/// of one of these keys may have passed unsaid; so the snapshot that follows says where it begins.
+#[derive(Default)]
+pub struct GivenUp(Vec<Pattern>);
+
+impl GivenUp {
+    /// So many are known one by one; more are taken for everything.
+    const KNOWN_MAX: usize = 16;
+
+    /// A pattern is watched no longer.
+    pub fn add(&mut self, pattern: &Pattern) {
+        if !self.0.iter().any(|known| known.covers(pattern)) {
+            self.0.push(pattern.clone());
+        }
+        if self.0.len() > GivenUp::KNOWN_MAX {
+            self.0 = vec![Pattern::ALL];
+        }
+    }
+
+    /// Patterns are watched from now on; whether keys of theirs were given up before.
+    pub fn take_up(&mut self, patterns: &[Pattern]) -> bool {
+        let met = self.0.iter().any(|known| patterns.iter().any(|pattern| pattern.meets(known)));
+        self.0.retain(|known| !patterns.iter().any(|pattern| pattern.covers(known)));
+        met
+    }
 }
 
 enum Speech {
@@ -70,7 +100,7 @@ impl Stream {
     }
 
     fn new(holder: HolderId, single: bool, speech: Speech) -> Stream {
-        Stream { holder, single, pings_unanswered: 0, later: None, speech }
+        Stream { holder, single, pings_unanswered: 0, later: None, given_up: None, speech }
     }
 
     /// Whether it is a WebSocket.

@@ -20,6 +20,8 @@ pub struct Census {
     pub viewers: usize,
     /// Patterns that connections watch or are about to.
     pub watches: usize,
+    /// Places among watchers that somebody stands at: connections, and other cores.
+    pub watchers: usize,
     /// Keys and marks that connections are owed, together.
     pub owed: usize,
     /// Bytes of answers that wait, and bytes of peers that wait to be understood.
@@ -34,6 +36,8 @@ pub struct Census {
     pub keys_live: usize,
     /// Deletions that are remembered.
     pub tombstones: usize,
+    /// Lines in the queue of deletions to be forgotten, outdated ones included.
+    pub deletion_lines: usize,
     /// Patterns that other cores watch here.
     pub link_watches: usize,
     /// Questions, answers and words about watching that wait for other cores.
@@ -55,6 +59,8 @@ pub struct Debt {
     pub answer_bytes: usize,
     /// Bytes of a viewer that wait until what it said before is done.
     pub held_bytes: usize,
+    /// A command of it waits.
+    pub has_command: bool,
     /// Patterns it watches.
     pub watches: usize,
     /// It waits for other cores before it watches.
@@ -66,8 +72,10 @@ impl Shard {
     pub fn census(&self) -> Census {
         let mut census = Census {
             groups: self.groups.len(),
+            watchers: self.groups.watchers(),
             keys_live: self.store.keys_live(),
             tombstones: self.store.tombstones(),
+            deletion_lines: self.store.deletion_lines(),
             link_watches: self.links.iter().map(|link| link.watches.len()).sum(),
             link_owed: self.links.iter().map(|link| link.owed.len()).sum(),
             link_messages: self.links.iter().map(|link| link.len() - link.owed.len()).sum(),
@@ -77,6 +85,7 @@ impl Shard {
             ..Census::default()
         };
         for (_, entry) in self.store.with_prefix("") {
+            census.watchers += entry.watchers.count();
             *(if entry.owned { &mut census.entries_owned } else { &mut census.entries_foreign }) += 1;
         }
         for conn in self.conns.ids().into_iter().filter_map(|id| self.conns.get(id)) {
@@ -123,6 +132,7 @@ fn debt(conn: &Conn) -> Debt {
         owed: conn.outbox.owed.len(),
         answer_bytes: conn.outbox.answer_bytes(),
         held_bytes: held_bytes(conn),
+        has_command: matches!(&conn.speech, Speech::Stream(stream) if stream.has_command_waiting()),
         watches: conn.watches.len() + joining,
         is_joining: conn.joining.is_some(),
     }

@@ -148,6 +148,11 @@ impl Groups {
         groups.filter(|id| owned || self.get(*id).is_some_and(|group| group.watchers.local > 0)).collect()
     }
 
+    /// How many watch any of them.
+    pub fn watchers(&self) -> usize {
+        self.groups.iter().map(|(_, group)| group.watchers.count()).sum()
+    }
+
     /// How many prefixes are watched.
     pub fn len(&self) -> usize {
         self.groups.len()

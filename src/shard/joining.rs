@@ -6,6 +6,7 @@
 //!
 //! Read first: `shard/interest.rs`, `shard/link.rs`, `conn/waiting.rs`.
 
+use crate::conn::Life;
 use crate::conn::waiting::{Joining, Purpose, Watch};
 use crate::ids::{ConnId, GroupId, KeyId, Place, ShardId};
 use crate::key::Pattern;
@@ -17,6 +18,10 @@ impl Shard {
     /// Begins to watch; completes at once where no other core has a say.
     pub(super) fn join(&mut self, id: ConnId, patterns: Vec<Pattern>, purpose: Purpose) {
         self.spread_changes();
+        // A deletion that had to be forgotten may have sent this very viewer away.
+        if self.conns.get(id).is_none_or(|conn| conn.life != Life::Open) {
+            return;
+        }
         self.note_expiry(id);
         self.joinings = self.joinings.wrapping_add(1);
         let ticket = JoinTicket { conn: id, number: self.joinings };
@@ -31,8 +36,8 @@ impl Shard {
             let is_watched = self.watch_at(id, place).is_some();
             if !is_watched {
                 self.hold(place, ticket);
-                asked.extend(self.others_with(&pattern).into_iter().map(|other| (other, pattern.clone())));
             }
+            asked.extend(self.others_with(&pattern).into_iter().map(|other| (other, pattern.clone())));
             joining.places.push((pattern, place));
         }
         joining.remaining = asked.len();

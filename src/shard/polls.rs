@@ -41,8 +41,9 @@ impl Shard {
         self.answer_poll(id, &Reply::Outcome(outcome));
     }
 
-    /// Time is up: nothing changed.
+    /// Time is up. What came in the same moment is still told: a 304 that named it would be taken for "you have it".
     pub(super) fn end_poll(&mut self, id: ConnId) {
+        self.settle_poll(id);
         let Some(format) = self.conns.get(id).and_then(|conn| poll_format(&conn.speech)) else { return };
         let known = match &format.conditions.if_none_match {
             Some(Tags::Revs(revs)) => revs.first().copied(),

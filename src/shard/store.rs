@@ -93,6 +93,11 @@ impl Store {
         self.remembered
     }
 
+    /// Lines about deletions, those that a new state has overtaken included.
+    pub fn deletion_lines(&self) -> usize {
+        self.tombstones.len()
+    }
+
     /// Memory that the states of this core hold, in bytes.
     pub fn bytes_live(&self) -> usize {
         self.bytes_live

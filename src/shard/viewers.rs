@@ -16,6 +16,7 @@ use crate::key::Pattern;
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::shard::Shard;
 use crate::wire::WireError;
+use crate::wire::frame;
 use crate::wire::message::{self, Command};
 
 /// The viewer is to come back: the broker restarts, or cannot tell it all that it missed.
@@ -96,7 +97,7 @@ impl Shard {
     fn take_command(&mut self, id: ConnId, command: Command) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let Speech::Stream(stream) = &mut conn.speech else { return };
-        if command.subscribe.is_empty() && conn.joining.is_none() {
+        if command.subscribe.is_none() && conn.joining.is_none() {
             return self.command(id, command);
         }
         stream.later.get_or_insert_default().command = Some(command);
@@ -120,20 +121,30 @@ impl Shard {
                 && let Some(watch) = self.watch_at(id, place)
             {
                 self.leave(id, watch);
+                self.note_given_up(id, pattern);
             }
         }
         if !command.unsubscribe.is_empty() {
             self.forget_unwatched(id);
         }
-        if !command.subscribe.is_empty() {
-            self.join(id, command.subscribe, Purpose::Subscribe);
+        if let Some(patterns) = command.subscribe {
+            self.join(id, patterns, Purpose::Subscribe);
+        }
+    }
+
+    fn note_given_up(&mut self, id: ConnId, pattern: &Pattern) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && let Speech::Stream(stream) = &mut conn.speech
+        {
+            stream.given_up.get_or_insert_default().add(pattern);
         }
     }
 
     fn check_command(&self, id: ConnId, command: &Command) -> Result<(), WireError> {
         let Some(conn) = self.conns.get(id) else { return Ok(()) };
         let Speech::Stream(stream) = &conn.speech else { return Ok(()) };
-        for pattern in &command.subscribe {
+        let subscribe = command.subscribe.as_deref().unwrap_or_default();
+        for pattern in subscribe {
             if !self.house.access.may_read(stream.holder, pattern) {
                 return Err(WireError::Forbidden(format!("read {pattern}")));
             }
@@ -141,11 +152,11 @@ impl Shard {
         let places = |patterns: &[Pattern]| -> HashSet<Place> {
             patterns.iter().filter_map(|pattern| self.find_place(pattern)).collect()
         };
-        let (ended, begun) = (places(&command.unsubscribe), places(&command.subscribe));
+        let (ended, begun) = (places(&command.unsubscribe), places(subscribe));
         let stay = |watch: &&crate::conn::waiting::Watch| {
             !ended.contains(&watch.place) && !begun.contains(&watch.place)
         };
-        let watched = conn.watches.iter().filter(stay).count() + command.subscribe.len();
+        let watched = conn.watches.iter().filter(stay).count() + subscribe.len();
         match watched > self.house.limits.patterns_max {
             true => Err(WireError::TooManyPatterns(self.house.limits.patterns_max)),
             false => Ok(()),
@@ -188,12 +199,22 @@ impl Shard {
 
     /// Later patterns are watched: their snapshot is owed, under their own names.
     pub(super) fn subscription_joined(&mut self, id: ConnId, places: Vec<(Pattern, Place)>) {
-        let mut patterns = Vec::with_capacity(places.len());
-        for (pattern, place) in places {
+        let (patterns, places): (Vec<Pattern>, Vec<Place>) = places.into_iter().unzip();
+        self.say_where_it_begins(id, &patterns);
+        for place in places {
             self.owe_snapshot(id, place);
-            patterns.push(pattern);
         }
         self.owe_synced(id, &message::synced(&self.house.epoch, Some(&patterns)));
+    }
+
+    /// What goes before this word was on its way already, and is no part of the snapshot.
+    fn say_where_it_begins(&mut self, id: ConnId, patterns: &[Pattern]) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if let Speech::Stream(stream) = &mut conn.speech
+            && stream.given_up.as_mut().is_some_and(|given_up| given_up.take_up(patterns))
+        {
+            self.say(id, &frame::text(&message::syncing(&self.house.epoch, patterns)));
+        }
     }
 
     fn owe_single(&mut self, id: ConnId, key: KeyId, since: Option<Rev>) {

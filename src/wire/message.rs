@@ -1,4 +1,4 @@
-//! What a viewer may say on its socket, and what ends a snapshot.
+//! What a viewer may say on its socket, and what begins and ends a snapshot.
 //!
 //! Always true: a command is whole or refused; none of its patterns counts before all are read.
 //!
@@ -15,8 +15,8 @@ use crate::key::Pattern;
 /// A change to what a stream watches; `unsubscribe` is done first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Command {
-    /// Patterns to watch from now on.
-    pub subscribe: Vec<Pattern>,
+    /// Patterns to watch from now on. Even none at all are answered, if the message says so.
+    pub subscribe: Option<Vec<Pattern>>,
     /// Patterns to watch no longer.
     pub unsubscribe: Vec<Pattern>,
 }
@@ -37,14 +37,23 @@ pub fn parse(text: &str, patterns_max: usize) -> Result<Command, WireError> {
         return Err(WireError::BadMessage("the message has neither `subscribe` nor `unsubscribe`"));
     }
     Ok(Command {
-        subscribe: patterns(members.subscribe, patterns_max)?,
-        unsubscribe: patterns(members.unsubscribe, patterns_max)?,
+        subscribe: members.subscribe.map(|texts| patterns(&texts, patterns_max)).transpose()?,
+        unsubscribe: patterns(&members.unsubscribe.unwrap_or_default(), patterns_max)?,
     })
+}
+
+/// The message that begins the snapshot of patterns that were given up before: what comes ahead of it is not of it.
+pub fn syncing(epoch: &Epoch, keys: &[Pattern]) -> Vec<u8> {
+    with_keys("syncing", epoch, Some(keys))
 }
 
 /// The message that ends a snapshot: of the whole stream, or of the patterns subscribed just now.
 pub fn synced(epoch: &Epoch, keys: Option<&[Pattern]>) -> Vec<u8> {
-    let mut out = format!(r#"{{"synced":true,"epoch":"{}""#, epoch.as_str());
+    with_keys("synced", epoch, keys)
+}
+
+fn with_keys(word: &str, epoch: &Epoch, keys: Option<&[Pattern]>) -> Vec<u8> {
+    let mut out = format!(r#"{{"{word}":true,"epoch":"{}""#, epoch.as_str());
     for (at, pattern) in keys.unwrap_or_default().iter().enumerate() {
         out.push_str(if at == 0 { r#","keys":[""# } else { r#"",""# });
         // The alphabet of a pattern needs no escaping.
@@ -66,8 +75,7 @@ struct Members<'t> {
     unsubscribe: Option<Vec<Cow<'t, str>>>,
 }
 
-fn patterns(texts: Option<Vec<Cow<'_, str>>>, patterns_max: usize) -> Result<Vec<Pattern>, WireError> {
-    let texts = texts.unwrap_or_default();
+fn patterns(texts: &[Cow<'_, str>], patterns_max: usize) -> Result<Vec<Pattern>, WireError> {
     if texts.len() > patterns_max {
         return Err(WireError::TooManyPatterns(patterns_max));
     }
@@ -85,7 +93,8 @@ mod tests {
 
     fn read(text: &str) -> Result<(Vec<String>, Vec<String>), WireError> {
         let texts = |patterns: Vec<Pattern>| patterns.iter().map(Pattern::to_string).collect();
-        parse(text, 3).map(|command| (texts(command.subscribe), texts(command.unsubscribe)))
+        parse(text, 3)
+            .map(|command| (texts(command.subscribe.unwrap_or_default()), texts(command.unsubscribe)))
     }
 
     #[test]
@@ -156,6 +165,10 @@ mod tests {
         assert_eq!(
             text(Some(&patterns_of(&["a", "device-*"]))),
             r#"{"synced":true,"epoch":"000000000000","keys":["a","device-*"]}"#
+        );
+        assert_eq!(
+            String::from_utf8(syncing(&epoch, &patterns_of(&["a", "device-*"]))).unwrap(),
+            r#"{"syncing":true,"epoch":"000000000000","keys":["a","device-*"]}"#
         );
     }
 }

@@ -50,6 +50,8 @@ pub struct Line {
     pub close_code: Option<u16>,
     /// The client has asked for the stream to end.
     pub asked_close: bool,
+    /// The client reads, and answers no ping.
+    pub is_mute: bool,
     /// An answer said that it is the last.
     answered_last: bool,
 }
@@ -87,6 +89,7 @@ impl Line {
             said_end: false,
             close_code: None,
             asked_close: false,
+            is_mute: false,
             answered_last: false,
         }
     }
@@ -221,6 +224,7 @@ impl Client {
     ) -> Kept {
         match frame {
             socket::Frame::Text(text) => self.take_text(&text, None, sight),
+            socket::Frame::Ping(_) if line.is_mute => Ok(()),
             socket::Frame::Ping(payload) => {
                 reply.extend_from_slice(&socket::frame(socket::PONG, &payload, [1, 2, 3, 4]));
                 Ok(())
@@ -232,17 +236,18 @@ impl Client {
                 if !line.asked_close {
                     reply.extend_from_slice(&socket::frame(socket::CLOSE, &code.to_be_bytes(), [9, 8, 7, 6]));
                 }
-                self.judge_close(code, line.asked_close, sight)
+                self.judge_close(code, line, sight)
             }
         }
     }
 
-    fn judge_close(&self, code: u16, asked: bool, sight: &Sight<'_>) -> Kept {
-        let plan = sight.plan;
+    fn judge_close(&self, code: u16, line: &Line, sight: &Sight<'_>) -> Kept {
+        let (plan, asked) = (sight.plan, line.asked_close);
         let fits = match code {
             1000 => asked,
             1011 => {
-                plan.has(Fault::Leap)
+                line.is_mute
+                    || plan.has(Fault::Leap)
                     || plan.has(Fault::Deaf)
                     || plan.has(Fault::Stall)
                     || sight.now_ms > 60_000
@@ -279,6 +284,7 @@ impl Client {
                 }
                 self.view.record(&record, sight.truth)
             }
+            Said::Syncing(keys) => self.view.syncing(&keys),
             Said::Synced(epoch, keys) => {
                 hold(epoch == sight.truth.epoch, "the epoch is of this life", || epoch.clone())?;
                 self.view.synced(keys.as_deref(), sight.truth)

@@ -21,16 +21,27 @@ impl World {
         let shows = self.shows;
         let own = &mut self.cores[from];
         let target = ShardId(to as u16);
-        let owed = own.shard.link_len(target).1;
+        let (waiting, owed) = own.shard.link_len(target);
         let Some(message) = own.shard.next_tell(target) else { return Ok(false) };
         if shows {
             println!("{:>6}   core {from} tells core {to}: {}", self.step, name(&message));
         }
-        let is_state = matches!(message, PeerMessage::State { .. } | PeerMessage::Watched { .. });
-        own.overtaken[to] = if is_state || owed == 0 { 0 } else { own.overtaken[to] + 1 };
-        let (overtaken, most) = (own.overtaken[to], 64 + 4 * self.clients.len());
-        hold(overtaken <= most, "fair", || {
-            format!("{overtaken} messages from core {from} to core {to} went before a state that waits")
+        // No state may go before the word from where on states count, so with each of those it waits anew.
+        let is_turn = matches!(
+            message,
+            PeerMessage::State { .. } | PeerMessage::Watched { .. } | PeerMessage::Watching { .. }
+        );
+        let (overtaken, longest) = own.overtaken[to];
+        let (overtaken, longest) = match is_turn || owed == 0 {
+            true => (0, 0),
+            false => (overtaken + 1, longest.max(waiting)),
+        };
+        own.overtaken[to] = (overtaken, longest);
+        hold(overtaken <= longest + 32, "fair", || {
+            format!(
+                "{overtaken} messages from core {from} to core {to} went before a state that waits, \
+                 where no more than {longest} waited at once"
+            )
         })?;
         self.cores[to].incoming[from].push_back(message);
         self.trace.number((from * 64 + to) as u64);
@@ -81,6 +92,10 @@ impl World {
             any = true;
             let Some(at) = self.find(core, id) else { continue };
             self.note(|| format!("core {core} closes conn {at}: {close:?}"));
+            let is_flushed = self.socks[at].as_ref().is_none_or(|sock| sock.writing.is_none());
+            hold(close == Close::Both || is_flushed, "no answer is cut short", || {
+                format!("conn {at} is told to say no more with a send under way")
+            })?;
             let waits = self.cores[core].shard.debt(id).is_some_and(|debt| debt.answer_bytes > 0);
             self.came_back(at, |sock| {
                 sock.quiet.note(now.monotonic_ms - sock.arrived_ms);

@@ -35,7 +35,7 @@ pub enum Ask {
     /// The next state.
     Wait { key: usize, have: u64, wait_ms: u64 },
     /// A page of keys.
-    List { prefix: String, after: Option<String>, limit: usize },
+    List { prefix: String, after: Option<String>, limit: usize, with_data: bool },
     /// A stream.
     Stream { patterns: Vec<String>, single: bool, resumed: bool, is_socket: bool },
     /// Something that has one answer always.
@@ -134,7 +134,18 @@ impl Expect {
                 return hold(sight.now_ms >= self.at_ms + 10_000, "a head has 10 s, a body 30 s", describe);
             }
             503 if sight.draining => return Ok(()),
-            507 => return hold(sight.plan.has(Fault::Room), "limits", describe),
+            507 => {
+                let is_for_keys = answer.body.starts_with(b"{\"error\":\"keys_full\"");
+                let (was_absent, is_smaller) = match self.ask {
+                    Ask::Write { key, number, .. } => (
+                        sight.truth.was_absent_since(key, self.step),
+                        sight.truth.is_replaced_by_less(key, self.floors[key], number),
+                    ),
+                    _ => (false, false),
+                };
+                let fits = if is_for_keys { was_absent } else { !is_smaller };
+                return hold(sight.plan.has(Fault::Room) && fits, "limits", describe);
+            }
             _ => {}
         }
         hold(self.allowed, WHO, describe)?;
@@ -195,7 +206,11 @@ impl Expect {
                 };
                 self.judge_condition(condition, rev, None)
             }
-            404 => hold(sight.truth.was_absent_since(key, self.step), "404 where there is nothing", describe),
+            404 => {
+                let is_conditional = matches!(condition, Condition::Match(_));
+                let was_absent = sight.truth.was_absent_since(key, self.step);
+                hold(was_absent && !is_conditional, "404 where there is nothing", describe)
+            }
             412 => self.judge_conflict(key, condition, answer, sight),
             _ => breach("every deletion has an answer", describe()),
         }
@@ -257,6 +272,7 @@ impl Expect {
             }
             (304, None) => hold(have.is_some_and(|have| have >= floor), ACKED, describe),
             (304, Some(wait_ms)) => {
+                hold(answer.etag().map(|tag| tag.1) == have, "304 names what did not change", describe)?;
                 let is_time = sight.now_ms >= self.at_ms + wait_ms || sight.draining;
                 hold(is_time, "a poll waits", describe)
             }
@@ -266,7 +282,7 @@ impl Expect {
     }
 
     fn judge_page(&self, answer: &Answer, sight: &mut Sight<'_>) -> Kept {
-        let Ask::List { prefix, after, limit } = &self.ask else { return Ok(()) };
+        let Ask::List { prefix, after, limit, with_data } = &self.ask else { return Ok(()) };
         const PROMISE: &str = "a listing is whole and in order";
         let body = || String::from_utf8_lossy(&answer.body[..answer.body.len().min(600)]).into_owned();
         let describe = || format!("{:?} got {} {}", self.ask, answer.status, body());
@@ -283,7 +299,15 @@ impl Expect {
             let is_asked =
                 record.key.starts_with(prefix.as_str()) && after.as_ref().is_none_or(|a| record.key > *a);
             hold(is_asked && !record.deleted && record.rev >= self.floors[key], PROMISE, describe)?;
+            hold(record.data.is_some() == *with_data, PROMISE, describe)?;
         }
+        let is_more = |key: usize| {
+            let name = sight.truth.name(key);
+            name.starts_with(prefix.as_str()) && next.as_deref().is_some_and(|next| name > next)
+        };
+        let was_more =
+            (0..self.floors.len()).any(|key| is_more(key) && sight.truth.was_live_since(key, self.step));
+        hold(next.is_none() || was_more || sight.truth.forgets, PROMISE, describe)?;
         for (key, floor) in self.floors.iter().enumerate().filter(|(_, floor)| **floor > 0) {
             let (name, life) = (sight.truth.name(key), &sight.truth.keys[key]);
             let is_still = life.is_live && life.rev == *floor;
@@ -306,7 +330,7 @@ impl Expect {
                 sight.truth.saw(&record)?;
                 Ok(record)
             }
-            Ok(Said::Synced(..) | Said::Error(_)) | Err(_) => breach(
+            Ok(Said::Syncing(_) | Said::Synced(..) | Said::Error(_)) | Err(_) => breach(
                 "one encoding",
                 format!("{:?} got {}", self.ask, String::from_utf8_lossy(&answer.body)),
             ),

@@ -5,11 +5,13 @@
 //!
 //! Read first: `plan.rs`, `world.rs`, `run.rs`; `docs/testing.md` for how to use it.
 
+mod age;
 mod breach;
 mod client;
 mod cores;
 mod dice;
 mod expect;
+mod habits;
 mod mishaps;
 mod moves;
 mod options;

@@ -12,8 +12,9 @@ impl World {
     /// Time passes, most often hardly any.
     pub fn pass_time(&mut self) -> Kept<bool> {
         let dice = &mut self.chance.time;
+        let often = self.plan.habits.clock_set_once_in;
         let (small, leap, is_leap) = (dice.skewed(400) as u64, dice.between(1_000, 70_000), dice.once_in(40));
-        let (is_set, by) = (dice.once_in(30), dice.skewed(100_000) as u64);
+        let (is_set, by) = (dice.once_in(often), dice.skewed(100_000) as u64);
         let is_back = dice.once_in(2);
         let ms = if is_leap && self.plan.has(Fault::Leap) { leap as u64 } else { small };
         self.advance(ms);
@@ -100,6 +101,12 @@ impl World {
             })?;
             let most = self.plan.limits.message_bytes_max + 128 * 1024;
             hold(debt.held_bytes <= most, PROMISE, || format!("{} bytes of a viewer", debt.held_bytes))?;
+            // One answer above what is enough, or a page.
+            let page = self.plan.keys.len() * (self.truth.largest + 64);
+            let most = (66 * 1024 + self.truth.largest).max(1024 + page);
+            hold(debt.answer_bytes <= most, PROMISE, || {
+                format!("{} bytes of answers, where {most} are enough", debt.answer_bytes)
+            })?;
         }
         for core in &self.cores {
             let census = core.shard.census();
@@ -111,6 +118,10 @@ impl World {
             let marks = census.link_owed;
             let waiting = self.socks.len() * 8 + keys;
             hold(marks <= waiting * self.cores.len(), PROMISE, || format!("{census:?}"))?;
+            let watchers = census.watches + census.link_watches;
+            hold(census.watchers <= watchers, PROMISE, || format!("{census:?}"))?;
+            let lines = 2 * census.tombstones + 128;
+            hold(census.deletion_lines <= lines, PROMISE, || format!("{census:?}"))?;
         }
         Ok(())
     }

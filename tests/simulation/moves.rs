@@ -10,8 +10,9 @@ use std::collections::VecDeque;
 
 use crate::breach::{Kept, hold};
 use crate::client::{Line, Mode};
+use crate::habits::Move;
 use crate::plan::{Fault, Role};
-use crate::tap::Tap;
+use crate::tap::{Peer, Tap};
 use crate::wishes::Wish;
 use crate::world::{Quiet, Sock, World};
 
@@ -31,22 +32,22 @@ impl World {
     }
 
     fn try_a_move(&mut self) -> Kept<bool> {
-        let draw = self.chance.moves.below(64);
+        let next = self.plan.habits.next_move(&mut self.chance.moves);
         let (core, other) =
             (self.chance.moves.below(self.cores.len()), self.chance.moves.below(self.cores.len()));
         let client = self.chance.moves.below(self.clients.len());
         let sock = self.chance.moves.below(self.socks.len());
-        match draw {
-            0..8 => self.act(client),
-            8..22 => self.arrive(sock),
-            22..30 => self.offer(core),
-            30..38 => self.land(sock),
-            38..46 => self.hear(sock),
-            46..52 => self.tell(core, other),
-            52..58 => self.be_told(core, other),
-            58..61 => self.do_chores(core),
-            61..63 => self.pass_time(),
-            _ => self.go_wrong(),
+        match next {
+            Move::Act => self.act(client),
+            Move::Arrive => self.arrive(sock),
+            Move::Offer => self.offer(core),
+            Move::Land => self.land(sock),
+            Move::Hear => self.hear(sock),
+            Move::Tell => self.tell(core, other),
+            Move::BeTold => self.be_told(core, other),
+            Move::Chores => self.do_chores(core),
+            Move::Time => self.pass_time(),
+            Move::Wrong => self.go_wrong(),
         }
     }
 
@@ -63,7 +64,7 @@ impl World {
         let Some(sock) = self.clients[client].line.as_ref().map(|line| line.sock) else {
             return Ok(self.connect(client));
         };
-        if self.clients[client].dice.once_in(150) {
+        if self.clients[client].dice.once_in(self.plan.habits.leaves_once_in) {
             self.leave(client);
             return Ok(true);
         }
@@ -74,6 +75,10 @@ impl World {
             Wish::Say(bytes) => {
                 let is_ping = pings_before && bytes.first() == Some(&0x89);
                 self.say(sock, &bytes, is_ping);
+                let view = &self.clients[client].view;
+                self.note(|| {
+                    format!("client {client} watches {:?}, no more {:?}", view.patterns, view.ended)
+                });
                 Ok(true)
             }
             Wish::End => {
@@ -105,7 +110,10 @@ impl World {
 
     /// A client opens a connection, to whichever core the kernel gives it.
     pub fn connect(&mut self, client: usize) -> bool {
-        let core = self.chance.moves.below(self.cores.len());
+        let drawn = self.chance.moves.below(self.cores.len());
+        let is_viewer = matches!(self.clients[client].role, Role::Socket | Role::Events);
+        let seat = self.plan.habits.seats.map(|seat| (seat + usize::from(is_viewer)) % self.cores.len());
+        let core = seat.unwrap_or(drawn);
         if self.cores[core].draining || self.is_stalled(core) {
             return false;
         }
@@ -266,7 +274,11 @@ impl World {
             client.role != Role::Vandal && client.line.as_ref().is_some_and(|line| line.sock == at)
         });
         let own = &self.cores[core];
-        sock.tap.offered(&bytes, &own.shard, client, &own.table, &self.truth)?;
+        let debt = own.shard.debt(id).unwrap_or_default();
+        let is_caught_up =
+            sock.up.is_empty() && debt.held_bytes == 0 && !debt.has_command && !debt.is_joining;
+        let end = Peer { client, table: &own.table, is_caught_up };
+        sock.tap.offered(&bytes, &own.shard, &end, &self.truth)?;
         sock.writing = Some(bytes);
         Ok(true)
     }

@@ -9,10 +9,10 @@ use crate::plan::{Fault, Less};
 
 /// What can be said.
 pub const USAGE: &str = "usage: simulation [--seeds N [--from S]] [--seed S [--shrink] [--show]]
-                  [--steps N] [--cores N] [--keys N] [--peers N] [--without FAULT,…] [--threads N] [--every] [--first]
+                  [--steps N] [--cores N] [--keys N] [--peers N] [--without FAULT,…] [--plain] [--threads N] [--every] [--first]
   --seeds N    run N seeds and report every broken promise
   --seed S     run one seed; --shrink looks for the smallest run that still fails, --show prints each move
-  --steps, --cores, --keys, --peers, --without   take away from what the seed drew
+  --steps, --cores, --keys, --peers, --without, --plain   take away from what the seed drew
   --every      print a line for every failure
   --first      stop at the first failure and do not shrink it";
 
@@ -90,6 +90,7 @@ impl Options {
                         options.less.without.insert(fault);
                     }
                 }
+                "--plain" => options.less.plain = true,
                 "--shrink" => options.shrinks = true,
                 "--show" => options.shows = true,
                 "--every" => options.lists = true,

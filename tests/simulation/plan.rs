@@ -11,6 +11,7 @@ use std::fmt;
 use lux::limits::Limits;
 
 use crate::dice::Dice;
+use crate::habits::Habits;
 
 /// What can go wrong in a world.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -116,6 +117,8 @@ pub struct Less {
     pub peers: Option<usize>,
     /// Not these faults.
     pub without: BTreeSet<Fault>,
+    /// The habits of the world.
+    pub plain: bool,
 }
 
 /// One world.
@@ -149,12 +152,15 @@ pub struct Plan {
     pub faults: BTreeSet<Fault>,
     /// The broker's bounds.
     pub limits: Limits,
+    /// How everybody behaves.
+    pub habits: Habits,
 }
 
 /// Names in families, one the beginning of another, none in order.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 40] = [
     "d-1", "a", "d-2", "d-11", "job-1", "d-", "job-2", "d-12", "~", "job-10", "d-3", "b", "d-21", "job-3",
-    "d-111", "c",
+    "d-111", "c", "e-1", "e-2", "e-3", "e-4", "e-5", "e-6", "e-7", "e-8", "e-9", "e-10", "e-11", "e-12",
+    "e-13", "e-14", "e-15", "e-16", "e-17", "e-18", "e-19", "e-20", "e-21", "e-22", "e-23", "e-24",
 ];
 
 impl Plan {
@@ -172,9 +178,19 @@ impl Plan {
         let depth = *dice.pick(&[1, 1, 2, 5]);
         let exponent = 5 + dice.below(12).min(dice.below(12)).min(dice.below(12));
         let steps = (1 << exponent) + dice.below(1 << exponent);
-        let roles = draw_roles(peer_count, &mut Dice::new(seed, "roles"));
-        let faults = draw_faults(&mut Dice::new(seed, "faults"), &less.without);
+        let habits = match less.plain {
+            true => Habits::plain(),
+            false => Habits::draw(&mut Dice::new(seed, "habits")),
+        };
+        let peer_count = habits.peers.unwrap_or(peer_count);
+        let roles = draw_roles(peer_count, habits.role, &mut Dice::new(seed, "roles"));
+        let mut faults = draw_faults(&mut Dice::new(seed, "faults"), &less.without);
+        faults.extend(habits.faults.iter().filter(|fault| !less.without.contains(fault)));
         let limits = draw_limits(&faults, &mut Dice::new(seed, "limits"));
+        let (key_count, cores) = (habits.keys.unwrap_or(key_count), habits.cores.unwrap_or(cores));
+        let (deletions, depth) = (habits.deletions.unwrap_or(deletions), habits.depth.unwrap_or(depth));
+        let padding = habits.padding.unwrap_or(padding);
+        let steps = if habits.lasts { steps.max(2_000) } else { steps };
         Plan {
             seed,
             steps: less.steps.unwrap_or(steps),
@@ -193,6 +209,7 @@ impl Plan {
             depth,
             faults,
             limits,
+            habits,
         }
     }
 
@@ -203,7 +220,7 @@ impl Plan {
 }
 
 /// Somebody who writes and somebody who watches, and then whoever comes.
-fn draw_roles(count: usize, dice: &mut Dice) -> Vec<Role> {
+fn draw_roles(count: usize, liked: Option<Role>, dice: &mut Dice) -> Vec<Role> {
     const MORE: [Role; 12] = [
         Role::Producer,
         Role::Producer,
@@ -219,7 +236,11 @@ fn draw_roles(count: usize, dice: &mut Dice) -> Vec<Role> {
         Role::Vandal,
     ];
     let first = [Role::Producer, *dice.pick(&[Role::Socket, Role::Socket, Role::Events, Role::Poller])];
-    first.into_iter().chain((2..count).map(|_| *dice.pick(&MORE))).collect()
+    let more = |at: usize| {
+        let drawn = *dice.pick(&MORE);
+        liked.filter(|_| at.is_multiple_of(2)).unwrap_or(drawn)
+    };
+    first.into_iter().chain((2..count).map(more)).collect()
 }
 
 /// Some worlds have none, most have a few.
@@ -248,7 +269,7 @@ impl fmt::Display for Plan {
         let faults: Vec<&str> = self.faults.iter().map(|fault| fault.name()).collect();
         write!(
             f,
-            "{} steps, {} cores, {} keys, mesh {}, pipe {}, cut {}, padding {}, depth {}, peers {:?}, faults [{}]",
+            "{} steps, {} cores, {} keys, mesh {}, pipe {}, cut {}, padding {}, depth {}, peers {:?}, faults [{}]\n  {}",
             self.steps,
             self.cores,
             self.keys.len(),
@@ -259,6 +280,7 @@ impl fmt::Display for Plan {
             self.depth,
             self.roles,
             faults.join(" "),
+            self.habits,
         )
     }
 }

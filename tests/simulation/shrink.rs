@@ -59,6 +59,9 @@ impl Failure {
                 command.push_str(&format!(" --{name} {number}"));
             }
         }
+        if self.less.plain {
+            command.push_str(" --plain");
+        }
         if !self.less.without.is_empty() {
             let names: Vec<&str> = self.less.without.iter().map(|fault| fault.name()).collect();
             command.push_str(&format!(" --without {}", names.join(",")));
@@ -79,6 +82,7 @@ impl Failure {
         let mut best = self;
         let begin = Plan::draw(best.seed, &best.less);
         best.less.steps = Some(begin.steps);
+        best = best.with(|less, _| less.plain = true);
         // What failed in the first phase needs no more steps than it took.
         best = best.with(|less, step| less.steps = less.steps.map(|steps| steps.min(step as usize)));
         loop {

@@ -18,6 +18,16 @@ use crate::speech::{events, socket};
 use crate::table::Table;
 use crate::truth::{Truth, show};
 
+/// Who is at the other end of a connection.
+pub struct Peer<'w> {
+    /// The client, if anybody is.
+    pub client: Option<&'w Client>,
+    /// The table that its core goes by.
+    pub table: &'w Table,
+    /// All that it said has been heard and done.
+    pub is_caught_up: bool,
+}
+
 /// One connection, at the broker's end.
 #[derive(Default)]
 pub struct Tap {
@@ -29,20 +39,13 @@ pub struct Tap {
     pub pings: usize,
     /// For each key that waits: which others went out since it began to.
     waiting: BTreeMap<usize, BTreeSet<usize>>,
-    /// The revision that went out last, by key.
-    offered: BTreeMap<usize, u64>,
+    /// The revision that went out last, by key, and whether it was a state.
+    offered: BTreeMap<usize, (u64, bool)>,
 }
 
 impl Tap {
-    /// Bytes were chosen for this connection. `client` is whoever is at the other end, if anybody is.
-    pub fn offered(
-        &mut self,
-        bytes: &Bytes,
-        shard: &Shard,
-        client: Option<&Client>,
-        table: &Table,
-        truth: &Truth,
-    ) -> Kept {
+    /// Bytes were chosen for this connection.
+    pub fn offered(&mut self, bytes: &Bytes, shard: &Shard, peer: &Peer<'_>, truth: &Truth) -> Kept {
         if !self.rest.is_empty() {
             let rest = std::mem::take(&mut self.rest);
             return hold(bytes.starts_with(&rest), "a short write goes on where it ended", || {
@@ -51,9 +54,9 @@ impl Tap {
         }
         let Some(records) = self.read(bytes)? else { return Ok(()) };
         for record in &records {
-            self.check_record(record, shard, client, table)?;
+            self.check_record(record, shard, peer)?;
         }
-        self.check_turns(&records, shard, client, truth)
+        self.check_turns(&records, shard, peer.client, truth)
     }
 
     /// The records in what was chosen; nothing where it is an answer to a request.
@@ -62,6 +65,7 @@ impl Tap {
         let mut at = 0;
         match bytes.first() {
             Some(0x81 | 0x88..=0x8a) => {
+                let pings_before = self.pings;
                 let must_pong = std::mem::take(&mut self.owes_pong);
                 let is_state = bytes[0] == 0x81
                     && bytes.windows(8).take(12).any(|eight| eight.starts_with(b"{\"key\":"));
@@ -71,6 +75,12 @@ impl Tap {
                     match frame {
                         socket::Frame::Text(text) => texts.push(text),
                         socket::Frame::Ping(_) => self.pings += 1,
+                        socket::Frame::Close(1011) => {
+                            // The second may have been ready to go when a leap of time made it late.
+                            hold(pings_before >= 1, "a stream ends for a reason", || {
+                                "no ping had gone out that could have been answered".to_owned()
+                            })?;
+                        }
                         socket::Frame::Pong(_) | socket::Frame::Close(_) => {}
                     }
                 }
@@ -88,14 +98,14 @@ impl Tap {
         for text in texts {
             match record::read(&text) {
                 Ok(Said::Record(record)) => records.push(record),
-                Ok(Said::Synced(..) | Said::Error(_)) => {}
+                Ok(Said::Syncing(_) | Said::Synced(..) | Said::Error(_)) => {}
                 Err(error) => return breach("what the broker says can be understood", error),
             }
         }
         Ok(Some(records))
     }
 
-    fn check_record(&self, record: &Record, shard: &Shard, client: Option<&Client>, table: &Table) -> Kept {
+    fn check_record(&self, record: &Record, shard: &Shard, peer: &Peer<'_>) -> Kept {
         let Ok(key) = Key::parse(record.key.as_bytes()) else {
             return breach("no invented value", show(record));
         };
@@ -103,10 +113,14 @@ impl Tap {
         hold(record.rev == newest, "fresh at send", || {
             format!("{} was handed out while its core knew {newest}", show(record))
         })?;
-        let Some(client) = client else { return Ok(()) };
+        let Some(client) = peer.client else { return Ok(()) };
+        let is_settled = peer.is_caught_up && client.view.synced && client.view.pending.is_empty();
+        hold(!is_settled || client.watches(&record.key), "nothing for a key not asked for", || {
+            format!("{} was chosen for a viewer of {:?}", show(record), client.view.patterns)
+        })?;
         // Rights are taken away with the table; time ends them when the core looks.
         let holder = client.holder;
-        hold(table.may_read(holder, &record.key), "who may do what", || {
+        hold(peer.table.may_read(holder, &record.key), "who may do what", || {
             format!("{} went to holder {holder}, who may not read it", show(record))
         })
     }
@@ -121,7 +135,7 @@ impl Tap {
     ) -> Kept {
         let went: Vec<usize> = records.iter().filter_map(|record| truth.place(&record.key)).collect();
         for (key, record) in went.iter().zip(records) {
-            self.offered.insert(*key, record.rev);
+            self.offered.insert(*key, (record.rev, record.is_live()));
             self.waiting.remove(key);
         }
         let Some(client) = client.filter(|client| client.view.synced && client.view.pending.is_empty())
@@ -135,7 +149,12 @@ impl Tap {
             let name = truth.name(key);
             let Some(offered) = self.offered.get(&key).filter(|_| client.watches(name)) else { continue };
             let Ok(parsed) = Key::parse(name.as_bytes()) else { continue };
-            if went.contains(&key) || shard.newest_rev(&parsed).0 <= *offered {
+            let (rev, was_live) = *offered;
+            let newest = shard.newest(&parsed);
+            // Who has a deletion need not be told of another, with what was between forgotten.
+            let is_owed =
+                newest.is_some_and(|newest| newest.rev().0 > rev && (was_live || !newest.is_deleted()));
+            if went.contains(&key) || !is_owed {
                 continue;
             }
             let before = self.waiting.entry(key).or_default();

@@ -61,6 +61,8 @@ pub struct KeyTruth {
     pub is_live: bool,
     /// The last step in which it had no state; nothing where it had one all along.
     pub absent_at: Option<u64>,
+    /// The last step in which it had one before that; nothing where it never had.
+    pub live_at: Option<u64>,
 }
 
 /// All keys of one epoch.
@@ -72,6 +74,8 @@ pub struct Truth {
     pub keys: Vec<KeyTruth>,
     /// Hardly any deletion is remembered.
     pub forgets: bool,
+    /// Bytes of the largest record that anybody saw.
+    pub largest: usize,
     names: Vec<String>,
     wishes: BTreeMap<u64, Wish>,
 }
@@ -81,7 +85,7 @@ impl Truth {
     pub fn new(epoch: &str, names: &[String]) -> Truth {
         let keys = names.iter().map(|_| KeyTruth { absent_at: Some(0), ..KeyTruth::default() }).collect();
         let (epoch, names) = (epoch.to_owned(), names.to_vec());
-        Truth { epoch, keys, forgets: false, names, wishes: BTreeMap::new() }
+        Truth { epoch, keys, forgets: false, largest: 0, names, wishes: BTreeMap::new() }
     }
 
     /// A key's name.
@@ -114,13 +118,16 @@ impl Truth {
         if !life.is_live || !is_live {
             life.absent_at = Some(step);
         }
+        if life.is_live || is_live {
+            life.live_at = Some(step);
+        }
         if rev == life.rev && is_live == life.is_live {
             return Ok(());
         }
         let before = life.newest;
         if rev > before + 1 {
-            // Something between was not seen from here: it may have been gone for a moment.
-            life.absent_at = Some(step);
+            // Something between was not seen from here: it may have been gone, or there, for a moment.
+            (life.absent_at, life.live_at) = (Some(step), Some(step));
         }
         (life.rev, life.is_live) = (rev, is_live);
         let Some(record) = record.filter(|record| record.rev > 0) else { return Ok(()) };
@@ -141,6 +148,7 @@ impl Truth {
         if record.deleted && record.updated_at == 0 {
             return Ok(());
         }
+        self.largest = self.largest.max(record.text.len());
         if let Some(known) = self.keys[key].versions.get(&record.rev) {
             return match record.data.is_none() || known.record.text == record.text {
                 true => Ok(()),
@@ -272,6 +280,21 @@ impl Truth {
     pub fn was_absent_since(&self, key: usize, step: u64) -> bool {
         let life = &self.keys[key];
         !life.is_live || life.absent_at.is_some_and(|at| at >= step)
+    }
+
+    /// Whether a PUT takes no more room than the state it replaces, which was there all along.
+    pub fn is_replaced_by_less(&self, key: usize, floor: u64, number: u64) -> bool {
+        let life = &self.keys[key];
+        let Some(Wish { kind: WishKind::Put(put), .. }) = self.wishes.get(&number) else { return false };
+        let version = life.versions.get(&floor).filter(|_| life.is_live && life.rev == floor);
+        let old = version.and_then(|version| version.record.data.as_ref());
+        old.is_some_and(|old| old.len() >= put.len() + 2)
+    }
+
+    /// Whether the key had a state at some moment since this step.
+    pub fn was_live_since(&self, key: usize, step: u64) -> bool {
+        let life = &self.keys[key];
+        life.is_live || life.live_at.is_some_and(|at| at >= step)
     }
 }
 

@@ -19,9 +19,15 @@ pub struct Asked {
     pub patterns: Vec<String>,
     /// Each key's revision at its owner then, 0 where it had no state.
     pub floors: Vec<u64>,
-    /// Those of them that were not watched before: only they are asked of other cores again.
+    /// Those of them that were not watched before.
     pub fresh: Vec<String>,
-    /// What was seen since.
+    /// Those of them that were ended again before the answer came: nothing is promised of them.
+    given_up: Vec<String>,
+    /// All of them were granted then.
+    pub allowed: bool,
+    /// So many patterns had been ended before.
+    ended_before: usize,
+    /// What was seen since, or since its snapshot began.
     seen: BTreeSet<usize>,
 }
 
@@ -30,7 +36,26 @@ impl Asked {
     pub fn new(patterns: Vec<String>, truth: &Truth) -> Asked {
         let floor = |key: &crate::truth::KeyTruth| if key.is_live { key.rev } else { 0 };
         let floors = truth.keys.iter().map(floor).collect();
-        Asked { fresh: patterns.clone(), patterns, floors, seen: BTreeSet::new() }
+        Asked {
+            fresh: patterns.clone(),
+            patterns,
+            floors,
+            given_up: Vec::new(),
+            allowed: true,
+            ended_before: 0,
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// The patterns, each once.
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for pattern in &self.patterns {
+            if !names.contains(pattern) {
+                names.push(pattern.clone());
+            }
+        }
+        names
     }
 }
 
@@ -72,8 +97,9 @@ impl View {
     }
 
     /// The viewer asks for more.
-    pub fn subscribe(&mut self, patterns: &[String], truth: &Truth) {
-        let mut asked = Asked::new(patterns.to_vec(), truth);
+    pub fn subscribe(&mut self, patterns: &[String], allowed: bool, truth: &Truth) {
+        let mut asked = Asked { allowed, ..Asked::new(patterns.to_vec(), truth) };
+        asked.ended_before = self.ended.len();
         asked.fresh.retain(|pattern| !self.patterns.contains(pattern));
         for pattern in patterns {
             if !self.patterns.contains(pattern) {
@@ -87,6 +113,16 @@ impl View {
     pub fn unsubscribe(&mut self, patterns: &[String]) {
         self.patterns.retain(|pattern| !patterns.contains(pattern));
         self.ended.extend(patterns.iter().cloned());
+        for asked in &mut self.pending {
+            asked.given_up.extend(patterns.iter().cloned());
+        }
+    }
+
+    /// The revision that a viewer can say it has of a key: that of the state it holds, or of its deletion.
+    pub fn has_of(&self, key: usize, truth: &Truth) -> Option<u64> {
+        let last = *self.last.get(&key)?;
+        let was_state = truth.keys[key].versions.get(&last).is_some_and(|version| version.record.is_live());
+        (!was_state || self.held.get(&key) == Some(&last)).then_some(last)
     }
 
     /// Whether a key is among what was asked for.
@@ -124,25 +160,33 @@ impl View {
         hold(fits, "no invented value", || show(record))
     }
 
+    /// The snapshot of what was given up and asked for again begins: what was seen before is not of it.
+    pub fn syncing(&mut self, keys: &[String]) -> Kept {
+        let Some(asked) = self.pending.front_mut().filter(|_| self.synced) else {
+            return breach("complete start", format!("a snapshot of {keys:?} that nobody asked for"));
+        };
+        asked.seen.clear();
+        hold(asked.names() == keys, "complete start", || {
+            format!("{:?} asked for, {keys:?} begun", asked.patterns)
+        })
+    }
+
     /// A snapshot is over.
     pub fn synced(&mut self, keys: Option<&[String]>, truth: &Truth) -> Kept {
         const PROMISE: &str = "complete start";
         let Some(asked) = self.pending.pop_front() else {
             return breach(PROMISE, "a `synced` that nobody asked for");
         };
+        hold(asked.allowed, "who may do what", || format!("{:?} without a grant", asked.patterns))?;
         match (self.synced, keys) {
             (false, None) => self.synced = true,
             (true, Some(keys)) => {
-                let mut expected: Vec<String> = Vec::new();
-                for pattern in &asked.patterns {
-                    if !expected.contains(pattern) {
-                        expected.push(pattern.clone());
-                    }
-                }
+                let expected = asked.names();
                 hold(expected == keys, PROMISE, || format!("{expected:?} asked for, {keys:?} synced"))?;
                 // Commands are done in their order: what ended before this is not on the way any more.
-                if self.pending.is_empty() {
-                    self.ended.clear();
+                self.ended.drain(..asked.ended_before);
+                for later in &mut self.pending {
+                    later.ended_before -= asked.ended_before;
                 }
             }
             (false, Some(_)) | (true, None) => {
@@ -156,7 +200,9 @@ impl View {
             self.held.retain(|key, _| !names(*key, truth) || asked.seen.contains(key));
         }
         for (key, floor) in asked.floors.iter().enumerate() {
-            if !asked.fresh.iter().any(|pattern| matches(pattern, truth.name(key))) {
+            let is_promised = |pattern: &&String| !asked.given_up.contains(pattern);
+            let mut promised = asked.patterns.iter().filter(is_promised);
+            if !promised.any(|pattern| matches(pattern, truth.name(key))) {
                 continue;
             }
             let life = &truth.keys[key];

@@ -23,9 +23,6 @@ pub enum Wish {
     End,
 }
 
-/// Patterns that viewers like.
-const PATTERNS: [&str; 8] = ["*", "d-*", "d-1*", "job-*", "d-1", "a", "zz-never", "job-1"];
-
 impl Client {
     /// Draws the next thing to say.
     pub fn wish(&mut self, sight: &mut Sight<'_>) -> Wish {
@@ -62,10 +59,10 @@ impl Client {
     }
 
     fn produce(&mut self, sight: &mut Sight<'_>) -> Vec<u8> {
-        if self.outstanding() >= sight.plan.depth {
+        if self.outstanding() >= sight.plan.depth * sight.plan.habits.eagerness {
             return Vec::new();
         }
-        let key = self.dice.below(sight.plan.keys.len());
+        let key = self.favourite(sight);
         let draw = self.dice.below(16);
         if self.dice.once_in(6) {
             return self.get(key, sight);
@@ -153,7 +150,16 @@ impl Client {
     fn request(&mut self, method: &str, key: usize, sight: &Sight<'_>) -> Request {
         let name = sight.truth.name(key).replace('~', if self.dice.once_in(2) { "%7E" } else { "~" });
         let origin = if self.dice.once_in(8) { "http://broker:7373" } else { "" };
-        Request::new(method, &format!("{origin}/api/lux/{name}"), &secret(self.holder))
+        let request = Request::new(method, &format!("{origin}/api/lux/{name}"), &secret(self.holder));
+        self.maybe_last(request, sight)
+    }
+
+    /// Some peers say with a request that it is their last.
+    fn maybe_last(&mut self, request: Request, sight: &Sight<'_>) -> Request {
+        match sight.plan.habits.last_once_in {
+            Some(times) if self.dice.once_in(times) => request.field("Connection", "close"),
+            Some(_) | None => request,
+        }
     }
 
     /// A poll, or a plain question where nothing is known to poll for.
@@ -161,16 +167,17 @@ impl Client {
         if self.outstanding() >= sight.plan.depth {
             return Vec::new();
         }
-        let key = self.dice.below(sight.plan.keys.len());
+        let key = self.favourite(sight);
         let have = self.known[key];
         if have == 0 || self.dice.once_in(8) {
             return self.get(key, sight);
         }
-        let seconds = *self.dice.pick(&[1, 2, 25, 60, 4_000]);
+        let seconds = *self.dice.pick(sight.plan.habits.waits);
         let target = format!("/api/lux/{}?wait={seconds}", sight.truth.name(key));
         let request = Request::new("GET", &target, &secret(self.holder))
             .field("If-None-Match", &format!("\"{}.{have}\"", sight.truth.epoch));
         let wait_ms = seconds.min(60) * 1_000;
+        let request = self.maybe_last(request, sight);
         self.ask(Ask::Wait { key, have, wait_ms }, request, sight)
     }
 
@@ -191,7 +198,7 @@ impl Client {
             target.push_str(&format!("&after={after}"));
         }
         let request = Request::new("GET", &target, &secret(self.holder));
-        self.ask(Ask::List { prefix, after, limit }, request, sight)
+        self.ask(Ask::List { prefix, after, limit, with_data: data == 1 }, request, sight)
     }
 
     fn open_stream(&mut self, sight: &mut Sight<'_>) -> Vec<u8> {
@@ -226,7 +233,7 @@ impl Client {
         let key = sight.truth.place(&patterns[0]).filter(|_| single);
         let mut resumed = false;
         if let Some(key) = key
-            && let Some(last) = self.view.last.get(&key).filter(|_| self.dice.once_in(2))
+            && let Some(last) = self.view.has_of(key, sight.truth).filter(|_| self.dice.once_in(2))
         {
             target.push_str(&format!("&since={}.{last}", self.view.epoch));
             resumed = self.view.epoch == sight.truth.epoch;
@@ -243,16 +250,26 @@ impl Client {
         self.ask(Ask::Stream { patterns, single, resumed, is_socket }, request, sight)
     }
 
+    fn favourite(&mut self, sight: &Sight<'_>) -> usize {
+        let all = sight.plan.keys.len();
+        self.dice.below(if sight.plan.habits.favourites == 0 {
+            all
+        } else {
+            sight.plan.habits.favourites.min(all)
+        })
+    }
+
     fn pattern(&mut self, sight: &Sight<'_>) -> String {
-        match self.dice.once_in(2) {
-            true => self.dice.pick(&sight.plan.keys).clone(),
-            false => (*self.dice.pick(&PATTERNS)).to_owned(),
+        match self.dice.once_in(2) && sight.plan.habits.names_keys {
+            true => sight.plan.keys[self.favourite(sight)].clone(),
+            false => (*self.dice.pick(&sight.plan.habits.patterns)).to_owned(),
         }
     }
 
     fn command(&mut self, sight: &mut Sight<'_>) -> Vec<u8> {
         let mask = self.dice.throw().to_le_bytes();
         let mask = [mask[0], mask[1], mask[2], mask[3]];
+        let commands = 2 + sight.plan.habits.commands;
         match self.dice.below(24) {
             0 => socket::frame(socket::PING, b"are you there", mask),
             1 => {
@@ -262,7 +279,7 @@ impl Client {
                 }
                 socket::frame(socket::CLOSE, &1000u16.to_be_bytes(), mask)
             }
-            2..=9 if !self.view.single && self.view.synced => self.change_patterns(mask, sight),
+            draw if (2..commands).contains(&draw) && !self.view.single => self.change_patterns(mask, sight),
             _ => Vec::new(),
         }
     }
@@ -271,9 +288,9 @@ impl Client {
         if self.line.as_ref().is_some_and(|line| line.asked_close) {
             return Vec::new();
         }
-        // Once a pattern's answer is on its way, the next word about patterns waits for it: what an error
+        // Where grants change, the next word about patterns waits for the answer to the one before: what an error
         // refuses would otherwise be a guess.
-        if !self.view.pending.is_empty() {
+        if !self.view.pending.is_empty() && (sight.plan.has(Fault::Revoke) || self.view.pending.len() > 3) {
             return Vec::new();
         }
         let quote = |patterns: &[String]| {
@@ -290,16 +307,6 @@ impl Client {
             come = (0..self.dice.between(1, 2)).map(|_| self.pattern(sight)).collect();
             parts.push(format!("\"subscribe\":[{}]", quote(&come)));
         }
-        // What was given up may still be on the way; asked for again at once, it could not be told from what the
-        // new snapshot brings.
-        let overlaps = |one: &String, other: &String| {
-            sight.plan.keys.iter().any(|key| matches(one, key) && matches(other, key))
-        };
-        let is_late =
-            |pattern: &String| gone.iter().chain(&self.view.ended).any(|old| overlaps(old, pattern));
-        if come.iter().any(is_late) {
-            return Vec::new();
-        }
         // All or nothing: a command that will be refused takes nothing away either.
         let may = come.iter().all(|pattern| sight.table.may_read(self.holder, pattern));
         if !may && !gone.is_empty() {
@@ -307,7 +314,7 @@ impl Client {
         }
         self.view.unsubscribe(&gone);
         if !come.is_empty() {
-            self.view.subscribe(&come, sight.truth);
+            self.view.subscribe(&come, may, sight.truth);
         }
         socket::frame(socket::TEXT, format!("{{{}}}", parts.join(",")).as_bytes(), mask)
     }

@@ -50,8 +50,8 @@ pub struct Core {
     pub stalled_until: u64,
     /// It was told to stop.
     pub draining: bool,
-    /// Messages that went to each other core while a state waited to go.
-    pub overtaken: Vec<usize>,
+    /// Messages that went to each other core while a state waited to go, and how many waited at once at most.
+    pub overtaken: Vec<(usize, usize)>,
     /// Counts writes, to see when keys have to be looked at.
     pub writes: u64,
 }
@@ -236,7 +236,7 @@ impl World {
                 table: self.table.clone(),
                 stalled_until: 0,
                 draining: false,
-                overtaken: vec![0; count],
+                overtaken: vec![(0, 0); count],
                 writes: 0,
             })
             .collect();
@@ -266,7 +266,7 @@ impl World {
             let newest = self.cores[core].shard.newest(&self.names[key]).map(|record| record.json());
             let record = match newest.as_deref().map(record::read) {
                 Some(Ok(Said::Record(record))) => Some(record),
-                Some(Ok(Said::Synced(..) | Said::Error(_)) | Err(_)) | None => None,
+                Some(Ok(Said::Syncing(_) | Said::Synced(..) | Said::Error(_)) | Err(_)) | None => None,
             };
             self.truth.observe(key, record, self.step)?;
         }

@@ -65,7 +65,7 @@ impl Record {
     }
 }
 
-/// `{"synced":true,"epoch":"…"}`, with `keys` where it answers a `subscribe`.
+/// `{"synced":true,"epoch":"…"}`, with `keys` where it answers a `subscribe`; and `syncing`, which begins that answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Synced {
     /// The epoch.
@@ -77,9 +77,9 @@ pub struct Synced {
 impl Synced {
     /// Reads one.
     #[track_caller]
-    pub fn parse(text: &str) -> Synced {
+    pub fn parse(text: &str, word: &str) -> Synced {
         let value: Value = serde_json::from_str(text).expect("JSON");
-        assert_eq!(value["synced"], true, "{text}");
+        assert_eq!(value[word], true, "{text}");
         let epoch = value["epoch"].as_str().unwrap_or_else(|| panic!("no epoch in {text}")).to_string();
         assert!(!epoch.is_empty() && !epoch.contains(['.', '"']), "epoch {epoch:?}");
         let keys = value.get("keys").map(|keys| {

@@ -27,6 +27,8 @@ pub enum Seen {
     Record(Record),
     /// The end of a snapshot.
     Synced(Synced),
+    /// The beginning of the snapshot that answers a `subscribe`.
+    Syncing(Synced),
     /// That a message was not understood, or not allowed.
     Trouble(Trouble),
     /// The end, with this code (1005 for a close frame without one, 1006 for none at all).
@@ -118,14 +120,23 @@ impl Viewer {
         }
     }
 
-    /// Everything up to the next `synced`, and that.
+    /// The records of the next snapshot, and its `synced`. Where it answers a `subscribe`, its beginning is said, too,
+    /// and what came before that was on its way already.
     #[track_caller]
     pub fn snapshot(&mut self) -> (Vec<Record>, Synced) {
         let mut records = Vec::new();
+        let mut begun = None;
         loop {
             match self.next() {
+                Seen::Syncing(syncing) => {
+                    records.clear();
+                    begun = Some(syncing);
+                }
                 Seen::Record(record) => records.push(record),
-                Seen::Synced(synced) => return (records, synced),
+                Seen::Synced(synced) => {
+                    assert!(begun.is_none_or(|begun| begun == synced), "{synced:?} was begun as another");
+                    return (records, synced);
+                }
                 other => panic!("in a snapshot came {other:?}"),
             }
         }
@@ -175,11 +186,13 @@ fn would_block(why: &std::io::Error) -> bool {
 }
 
 impl Seen {
-    /// Tells the three kinds of text apart.
+    /// Tells the kinds of text apart.
     #[track_caller]
     pub fn parse(text: &str) -> Seen {
         if text.starts_with("{\"synced\"") {
-            Seen::Synced(Synced::parse(text))
+            Seen::Synced(Synced::parse(text, "synced"))
+        } else if text.starts_with("{\"syncing\"") {
+            Seen::Syncing(Synced::parse(text, "syncing"))
         } else if text.starts_with("{\"error\"") {
             Seen::Trouble(Trouble::parse(text))
         } else {

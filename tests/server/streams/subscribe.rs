@@ -5,7 +5,7 @@
 //! Read first: `streams/several.rs`.
 
 use super::viewers;
-use crate::harness::{Broker, Record, Seen, Viewer, delete, fresh, fresh_keys, prefix_of, put};
+use crate::harness::{Broker, Record, Seen, Synced, Viewer, delete, fresh, fresh_keys, prefix_of, put};
 
 crate::on_1_2_4_cores!(
     a_subscription_gets_its_own_snapshot,
@@ -18,6 +18,8 @@ crate::on_1_2_4_cores!(
     leaving_one_of_two_patterns_keeps_the_other,
     a_stream_may_be_left_empty_and_filled_again,
     what_is_owed_of_unsubscribed_keys_is_forgotten,
+    what_was_given_up_says_where_it_begins_again,
+    even_no_pattern_is_answered,
     commands_and_changes_at_once,
 );
 
@@ -51,6 +53,31 @@ fn a_subscription_gets_its_own_snapshot(broker: &Broker) {
         assert_eq!(synced.keys, keys[2..], "and it says for which");
         assert_eq!(synced.epoch, first_synced.epoch);
     }
+}
+
+fn what_was_given_up_says_where_it_begins_again(broker: &Broker) {
+    let keys = fresh_keys("begins", 2);
+    for key in &keys {
+        broker.ask(put(key, "1")).expect(201);
+    }
+    for _ in 0..8 {
+        let mut viewer = Viewer::open(broker, &format!("?keys={}", keys[0]));
+        let (_, first) = viewer.snapshot();
+        viewer.say(&format!("{{\"unsubscribe\":[{:?}],\"subscribe\":{keys:?}}}", keys[0]));
+        let expected = Synced { epoch: first.epoch, keys: keys.clone() };
+        assert_eq!(viewer.next(), Seen::Syncing(expected.clone()));
+        let mut seen = [viewer.record().key, viewer.record().key];
+        seen.sort();
+        assert_eq!(seen.as_slice(), keys);
+        assert_eq!(viewer.synced(), expected);
+    }
+}
+
+fn even_no_pattern_is_answered(broker: &Broker) {
+    let mut viewer = Viewer::open(broker, &format!("?keys={}", fresh("nobody")));
+    viewer.snapshot();
+    viewer.say(&subscribe(&[]));
+    assert!(viewer.synced().keys.is_empty(), "whoever asks whether the broker lives hears of it");
 }
 
 fn a_subscription_brings_the_changes(broker: &Broker) {
@@ -234,6 +261,7 @@ fn what_is_owed_of_unsubscribed_keys_is_forgotten(broker: &Broker) {
     loop {
         match viewer.next() {
             Seen::Record(record) => large += usize::from(record.key != other),
+            Seen::Syncing(_) => {}
             Seen::Synced(synced) => break assert_eq!(synced.keys.join(" "), other),
             other => panic!("{other:?}"),
         }

@@ -35,6 +35,8 @@ impl Record {
 pub enum Said {
     /// A record.
     Record(Record),
+    /// The beginning of the snapshot of these patterns.
+    Syncing(Vec<String>),
     /// The end of a snapshot: the epoch, and the patterns where they are named.
     Synced(String, Option<Vec<String>>),
     /// An error's code.
@@ -50,6 +52,7 @@ struct Members<'t> {
     #[serde(borrow, default)]
     data: Option<&'t RawValue>,
     deleted: Option<bool>,
+    syncing: Option<bool>,
     synced: Option<bool>,
     epoch: Option<String>,
     keys: Option<Vec<String>>,
@@ -70,6 +73,7 @@ pub fn read(text: &[u8]) -> Result<Said, String> {
             let data = if contains(text, br#","data":"#) { data.or(Some(null)) } else { data };
             Ok(Said::Record(Record { key, rev, updated_at, data, deleted, text: text.to_vec() }))
         }
+        Members { syncing: Some(true), keys: Some(keys), .. } => Ok(Said::Syncing(keys)),
         Members { synced: Some(true), epoch: Some(epoch), keys, .. } => Ok(Said::Synced(epoch, keys)),
         Members { error: Some(error), .. } => Ok(Said::Error(error)),
         _ => Err(format!("neither record nor anything else: {}", show())),
@@ -94,7 +98,9 @@ pub fn read_page(text: &[u8]) -> Result<(String, Vec<Record>, Option<String>), S
     for raw in page.records {
         match read(raw.get().as_bytes())? {
             Said::Record(record) => records.push(record),
-            Said::Synced(..) | Said::Error(_) => return Err("a page with something else".into()),
+            Said::Syncing(_) | Said::Synced(..) | Said::Error(_) => {
+                return Err("a page with something else".into());
+            }
         }
     }
     Ok((page.epoch, records, page.next))

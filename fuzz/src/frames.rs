@@ -74,12 +74,25 @@ impl Reader<'_> {
             return Err(WireError::MessageTooLarge(message_bytes_max));
         }
         let payload_at = header_len + 4;
-        let Some(masked) = rest.get(payload_at..payload_at + length as usize) else { return Ok(false) };
-        let mask = &rest[header_len..payload_at];
+        let Some(mask) = rest.get(header_len..payload_at) else { return Ok(false) };
+        let masked = &rest[payload_at..rest.len().min(payload_at + length as usize)];
         let payload: Vec<u8> = masked.iter().enumerate().map(|(at, byte)| byte ^ mask[at % 4]).collect();
+        if payload.len() < length as usize {
+            return self.begun_frame(opcode, &payload).map(|()| false);
+        }
         self.at += payload_at + masked.len();
         self.whole(is_last, opcode, payload)?;
         Ok(true)
+    }
+
+    /// Text that nothing can mend is not waited for.
+    fn begun_frame(&self, opcode: u8, payload: &[u8]) -> Result<(), WireError> {
+        let (kind, message) = self.begun.clone().unwrap_or((opcode, Vec::new()));
+        let is_text = opcode < 8 && kind == 1;
+        match is_text && !may_be_text(&[&message, payload].concat(), false) {
+            true => Err(FrameError::NotUtf8.into()),
+            false => Ok(()),
+        }
     }
 
     fn whole(&mut self, is_last: bool, opcode: u8, payload: Vec<u8>) -> Result<(), WireError> {

@@ -4,7 +4,11 @@
 //!
 //! Read first: `targets/request.rs`.
 
+use std::net::Ipv6Addr;
+
 use lux::wire::framing::Framing;
+
+use crate::names::decoded;
 
 /// A head that was taken.
 #[derive(Debug)]
@@ -79,13 +83,17 @@ impl<'b> Head<'b> {
 
     /// The elements of the list that these lines make, in lower case.
     pub fn list(&self, name: &str) -> Vec<Vec<u8>> {
-        let elements = self.values(name).into_iter().flat_map(|value| value.split(|byte| *byte == b','));
-        elements.map(|one| trim(one).to_ascii_lowercase()).filter(|one| !one.is_empty()).collect()
+        list(&self.fields, name)
     }
 }
 
 fn values<'b>(fields: &[(Vec<u8>, &'b [u8])], name: &str) -> Vec<&'b [u8]> {
     fields.iter().filter(|field| field.0 == name.as_bytes()).map(|field| field.1).collect()
+}
+
+fn list(fields: &[(Vec<u8>, &[u8])], name: &str) -> Vec<Vec<u8>> {
+    let elements = values(fields, name).into_iter().flat_map(|value| value.split(|byte| *byte == b','));
+    elements.map(|one| trim(one).to_ascii_lowercase()).filter(|one| !one.is_empty()).collect()
 }
 
 fn field(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
@@ -123,34 +131,33 @@ fn without_authority(target: &[u8]) -> Option<&[u8]> {
     let scheme = [&b"http://"[..], b"https://"].into_iter().find(|scheme| lower.starts_with(scheme))?;
     let rest = &target[scheme.len()..];
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
-    (end > 0 && is_host(&rest[..end])).then_some(&rest[end..])
+    (end > 0 && rest[0] != b':' && is_host(&rest[..end])).then_some(&rest[end..])
 }
 
-/// `uri-host [ ":" port ]` (RFC 3986, section 3.2.2), with nothing checked inside of brackets but the alphabet.
+/// `uri-host [ ":" port ]` (RFC 3986, section 3.2.2), with nothing in brackets but IPv6.
 fn is_host(value: &[u8]) -> bool {
     let text: String = value.iter().map(|byte| char::from(*byte)).collect();
     let (host, port) = match text.rfind(']') {
         Some(end) => text.split_at(end + 1),
         None => text.split_at(text.find(':').unwrap_or(text.len())),
     };
-    let host_is_good = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(literal) => {
-            !literal.is_empty() && literal.chars().all(|c| c.is_ascii_hexdigit() || c == ':' || c == '.')
+    let host_is_good = match host.strip_prefix('[') {
+        Some(literal) => literal.strip_suffix(']').is_some_and(|literal| literal.parse::<Ipv6Addr>().is_ok()),
+        None => {
+            let is_name = host.chars().all(|c| c.is_ascii_alphanumeric() || "-._~%!$&'()*+,;=".contains(c));
+            is_name && decoded(host.as_bytes()).is_some()
         }
-        None => host.chars().all(|c| c.is_ascii_alphanumeric() || "-._~%!$&'()*+,;=".contains(c)),
     };
-    host_is_good
-        && (port.is_empty()
-            || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit())))
+    let port_is_good = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    host_is_good && (port.is_empty() || port.strip_prefix(':').is_some_and(port_is_good))
 }
 
 /// What the fields make of the body (RFC 9112, section 6.3), or `None` where the head is refused for it.
 fn framing(fields: &[(Vec<u8>, &[u8])]) -> Option<Framing> {
     let hosts = values(fields, "host");
-    let expects = values(fields, "expect");
     let is_good = hosts.len() == 1
         && is_host(hosts[0])
-        && expects.iter().all(|value| value.eq_ignore_ascii_case(b"100-continue"));
+        && list(fields, "expect").iter().all(|expected| expected == b"100-continue");
     let (lengths, codings) = (values(fields, "content-length"), values(fields, "transfer-encoding"));
     let framing = match (&lengths[..], &codings[..]) {
         ([], []) => Framing::Empty,

@@ -42,6 +42,8 @@ pub struct Line {
     heard: Vec<u8>,
     /// An answer said that a request was refused; its body may still be on the way, and be late.
     refused: bool,
+    /// When such a request was asked last.
+    refused_ms: u64,
     /// How many answers came.
     pub answers: usize,
     /// The client has said that it will send nothing more.
@@ -85,6 +87,7 @@ impl Line {
             expects: VecDeque::new(),
             heard: Vec::new(),
             refused: false,
+            refused_ms: 0,
             answers: 0,
             said_end: false,
             close_code: None,
@@ -180,7 +183,9 @@ impl Client {
         if answer.status != 408 || !line.refused {
             expect.judge(&answer, sight)?;
         }
-        line.refused |= answer.status >= 400;
+        if answer.status >= 400 {
+            (line.refused, line.refused_ms) = (true, expect.at_ms);
+        }
         self.learn(&expect, &answer, line, sight);
         if answer.closes() && line.mode == Mode::Http {
             line.mode = Mode::Ended;
@@ -315,7 +320,8 @@ impl Client {
         }
         // In the middle of what we sent it may wait for the rest of a body whose request was refused with its head:
         // that one gets no second answer, and what stands behind it never came.
-        let is_given_up = line.answers > 0 && quiet.within_ms >= 30_000;
+        let is_late = line.refused && sight.now_ms >= line.refused_ms + 30_000;
+        let is_given_up = is_late || (line.answers > 0 && quiet.within_ms >= 30_000);
         let is_idle = quiet.ms >= if line.answers == 0 { 10_000 } else { 75_000 };
         let is_idle = is_idle || is_given_up || sight.draining;
         if line.said_end {

@@ -275,8 +275,11 @@ impl World {
         });
         let own = &self.cores[core];
         let debt = own.shard.debt(id).unwrap_or_default();
-        let is_caught_up =
-            sock.up.is_empty() && debt.held_bytes == 0 && !debt.has_command && !debt.is_joining;
+        let is_caught_up = sock.up.is_empty()
+            && !sock.broken
+            && debt.held_bytes == 0
+            && !debt.has_command
+            && !debt.is_joining;
         let end = Peer { client, table: &own.table, is_caught_up };
         sock.tap.offered(&bytes, &own.shard, &end, &self.truth)?;
         sock.writing = Some(bytes);

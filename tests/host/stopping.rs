@@ -60,7 +60,7 @@ fn watch(mut viewer: Viewer) -> (u16, Acknowledged) {
                 let before = newest.insert(record.key.clone(), (record.rev, record.text));
                 assert!(before.is_none_or(|(rev, _)| rev < record.rev), "{} went back", record.key);
             }
-            Seen::Synced(_) => {}
+            Seen::Syncing(_) | Seen::Synced(_) => {}
             Seen::Trouble(trouble) => panic!("{trouble:?}"),
             Seen::Closed(code) => {
                 return (code, newest.into_iter().map(|(key, (rev, text))| ((key, rev), text)).collect());

@@ -26,24 +26,30 @@ impl Shard {
     pub(super) fn settle_poll(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
             conn.outbox.owed.clear();
-            if conn.joining.is_some() {
-                // What it waits for is not here yet, so there is nothing to be told.
-                return;
-            }
         }
-        let Some(format) = self.conns.get(id).and_then(|conn| poll_format(&conn.speech)) else { return };
-        let live = self.polled(id).and_then(Entry::live);
-        let outcome = match live {
-            Some(record) if format.conditions.not_modified(Some(record.rev())) => return,
-            Some(record) => Outcome::Found(record.clone()),
-            None => Outcome::Missing,
-        };
-        self.answer_poll(id, &Reply::Outcome(outcome));
+        if let Some(outcome) = self.news(id) {
+            self.answer_poll(id, &Reply::Outcome(outcome));
+        }
+    }
+
+    /// What a poll waits for, if it is here.
+    fn news(&self, id: ConnId) -> Option<Outcome> {
+        let conn = self.conns.get(id)?;
+        // Without a watch, what it waits for is not here yet, or its peer has left.
+        conn.watches.first()?;
+        let format = poll_format(&conn.speech)?;
+        match self.polled(id).and_then(Entry::live) {
+            Some(record) if format.conditions.not_modified(Some(record.rev())) => None,
+            Some(record) => Some(Outcome::Found(record.clone())),
+            None => Some(Outcome::Missing),
+        }
     }
 
     /// Time is up. What came in the same moment is still told: a 304 that named it would be taken for "you have it".
     pub(super) fn end_poll(&mut self, id: ConnId) {
-        self.settle_poll(id);
+        if let Some(outcome) = self.news(id) {
+            return self.answer_poll(id, &Reply::Outcome(outcome));
+        }
         let Some(format) = self.conns.get(id).and_then(|conn| poll_format(&conn.speech)) else { return };
         let known = match &format.conditions.if_none_match {
             Some(Tags::Revs(revs)) => revs.first().copied(),

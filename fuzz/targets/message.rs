@@ -20,8 +20,9 @@ fuzz_target!(|data: &[u8]| {
     let expected = understand(text);
     match (message::parse(text, PATTERNS_MAX), expected) {
         (Ok(command), Ok((subscribe, unsubscribe))) => {
-            assert_eq!((texts(&command.subscribe), texts(&command.unsubscribe)), (subscribe, unsubscribe));
-            check_synced(&command.subscribe);
+            let wished = command.subscribe.unwrap_or_default();
+            assert_eq!((texts(&wished), texts(&command.unsubscribe)), (subscribe, unsubscribe));
+            check_snapshot_words(&wished);
         }
         (Err(WireError::BadMessage(_)), Err(Why::NoCommand)) => {}
         (Err(WireError::TooManyPatterns(_) | WireError::BadKey(_)), Err(Why::Patterns)) => {}
@@ -78,10 +79,10 @@ fn texts(patterns: &[Pattern]) -> Vec<String> {
     patterns.iter().map(Pattern::to_string).collect()
 }
 
-fn check_synced(patterns: &[Pattern]) {
+fn check_snapshot_words(patterns: &[Pattern]) {
     let epoch = Epoch::from_bits(7);
-    let synced = message::synced(&epoch, Some(patterns));
     let keys = texts(patterns).iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(",");
-    let expected = format!(r#"{{"synced":true,"epoch":"{}","keys":[{keys}]}}"#, epoch.as_str());
-    assert_eq!(synced, expected.as_bytes());
+    let expected = |word: &str| format!(r#"{{"{word}":true,"epoch":"{}","keys":[{keys}]}}"#, epoch.as_str());
+    assert_eq!(message::synced(&epoch, Some(patterns)), expected("synced").as_bytes());
+    assert_eq!(message::syncing(&epoch, patterns), expected("syncing").as_bytes());
 }

@@ -88,6 +88,8 @@ pub struct Habits {
     pub padding: Option<usize>,
     /// Peers.
     pub peers: Option<usize>,
+    /// The most bytes that arrive in one piece.
+    pub cut: Option<usize>,
     /// Viewers watch keys by their names as often as they watch patterns.
     pub names_keys: bool,
     /// How many seconds polls wait.
@@ -121,6 +123,7 @@ impl Habits {
             depth: None,
             padding: None,
             peers: None,
+            cut: None,
             names_keys: true,
             waits: &[1, 2, 25, 60, 4_000],
             preloads: false,
@@ -151,7 +154,7 @@ impl Habits {
         habits.keys = *dice.pick(&[None, None, None, None, Some(1), Some(2), Some(6), Some(40)]);
         habits.role = *dice.pick(&[None, None, Some(Role::Socket), Some(Role::Poller), Some(Role::Producer)]);
         habits.preloads = dice.once_in(3);
-        habits.turn_to(dice.below(10), dice);
+        habits.turn_to(dice.below(12), dice);
         habits.seats = dice.once_in(3).then(|| dice.below(8));
         habits
     }
@@ -201,6 +204,20 @@ impl Habits {
                 // Peers that ask much and read nothing.
                 (self.faults, self.eagerness, self.role) = (&[Fault::Deaf], 12, Some(Role::Producer));
                 (self.padding, self.depth, self.lasts) = (Some(5_000), Some(5), true);
+            }
+            6 => {
+                // Viewers that read more slowly than large states are written.
+                (self.keys, self.favourites, self.padding) = (Some(dice.between(3, 6)), 0, Some(12_000));
+                (self.patterns, self.names_keys, self.peers) = (vec!["*"], false, Some(dice.between(2, 4)));
+                (self.role, self.commands, self.leaves_once_in) = (Some(Role::Producer), 0, 150);
+                (self.pace[3], self.lasts, self.eagerness, self.cut) = (2, true, 12, Some(100_000));
+            }
+            7 => {
+                // A core that is hardly heard, and peers that come and go meanwhile.
+                (self.cores, self.keys, self.peers) = (Some(2), Some(2), Some(4));
+                (self.patterns, self.names_keys, self.commands) = (vec!["*"], false, 20);
+                (self.leaves_once_in, self.pace[5], self.lasts) = (*dice.pick(&[8, 150]), 1, true);
+                (self.pace[0], self.role, self.padding) = (32, Some(Role::Socket), Some(0));
             }
             _ => {}
         }

@@ -189,7 +189,7 @@ impl Plan {
         let limits = draw_limits(&faults, &mut Dice::new(seed, "limits"));
         let (key_count, cores) = (habits.keys.unwrap_or(key_count), habits.cores.unwrap_or(cores));
         let (deletions, depth) = (habits.deletions.unwrap_or(deletions), habits.depth.unwrap_or(depth));
-        let padding = habits.padding.unwrap_or(padding);
+        let (padding, cut) = (habits.padding.unwrap_or(padding), habits.cut.unwrap_or(cut));
         let steps = if habits.lasts { steps.max(2_000) } else { steps };
         Plan {
             seed,

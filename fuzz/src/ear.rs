@@ -15,7 +15,7 @@ pub struct Heard {
     pub answers: Vec<Vec<u8>>,
     /// Pongs, errors and closes of a socket.
     pub controls: Vec<Vec<u8>>,
-    /// The words that end snapshots.
+    /// The words that begin and end snapshots.
     pub synced: Vec<String>,
     /// The newest revision of each key, in the order in which they were first seen.
     pub newest: Vec<(String, u64)>,
@@ -110,6 +110,7 @@ impl Heard {
                 self.repeats = false;
                 self.synced.push(text.to_owned());
             }
+            (b"syncing", _) => self.synced.push(text.to_owned()),
             (b"error", _) => self.controls.push(text.as_bytes().to_vec()),
             other => panic!("{other:?}"),
         }

@@ -307,8 +307,8 @@ impl House {
         }
         assert!(self.shard.is_deserted(), "somebody stayed: {:?}", self.shard.census());
         let census = self.shard.census();
-        let Census { entries_owned, keys_live, tombstones, .. } = census;
-        let states = Census { entries_owned, keys_live, tombstones, ..Census::default() };
+        let Census { entries_owned, keys_live, tombstones, deletion_lines, .. } = census;
+        let states = Census { entries_owned, keys_live, tombstones, deletion_lines, ..Census::default() };
         assert_eq!(census, states);
         assert_eq!(entries_owned, keys_live + tombstones);
         assert!(keys_live <= LIMITS.keys_max && tombstones <= LIMITS.tombstones_max);

@@ -169,23 +169,24 @@ impl Sockets {
         if !self.fresh.is_empty() && self.handed_over.is_none() {
             self.handed_over = Some(begin((), opcode::Nop::new().build()));
         }
-        if let Some(nop) = &mut self.handed_over
-            && Pin::new(nop).poll(cx).is_ready()
-        {
-            self.handed_over = None;
-            self.looked_at = self.fresh.len();
+        if self.are_handed_over(cx) {
             cx.waker().wake_by_ref();
         }
     }
 
     /// After the loop slept: what it is about to hear of.
     pub fn wake(&mut self, cx: &mut Context<'_>) {
-        if let Some(nop) = &mut self.handed_over
-            && Pin::new(nop).poll(cx).is_ready()
-        {
+        self.are_handed_over(cx);
+    }
+
+    /// Whether the kernel has just looked at the fresh writes: they are looked at next.
+    fn are_handed_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_back = self.handed_over.as_mut().is_some_and(|nop| Pin::new(nop).poll(cx).is_ready());
+        if is_back {
             self.handed_over = None;
             self.looked_at = self.fresh.len();
         }
+        is_back
     }
 
     /// The next operation that is back.

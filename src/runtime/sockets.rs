@@ -163,10 +163,10 @@ impl Sockets {
     }
 
     /// Before the loop sleeps: whatever lands from now on wakes it, and so does the kernel's having looked at
-    /// every write that was begun.
-    pub fn listen(&mut self, cx: &mut Context<'_>) {
+    /// every write that was begun; or at nothing, where the loop `has_more` to do.
+    pub fn listen(&mut self, has_more: bool, cx: &mut Context<'_>) {
         self.heard.listen(cx.waker());
-        if !self.fresh.is_empty() && self.handed_over.is_none() {
+        if (has_more || !self.fresh.is_empty()) && self.handed_over.is_none() {
             self.handed_over = Some(begin((), opcode::Nop::new().build()));
         }
         if self.are_handed_over(cx) {

@@ -27,7 +27,7 @@ use crate::shard::Shard;
 use crate::shard::contract::Close;
 use crate::time::{Deadline, Now};
 
-/// Connections taken in per turn: a storm of them leaves room for those who are here.
+/// Connections taken in per submission: a storm of them leaves room for those who are here.
 const ACCEPTS: usize = 8;
 /// Sends per submission: how long a fan-out keeps answers and newer states waiting.
 const SENDS: usize = 128;
@@ -44,6 +44,8 @@ pub struct Worker {
     door: Door,
     /// The last submission held answers only: the next one is the fan-out's.
     answered: bool,
+    /// As many came in as may at a time: there may be more, and what these ask goes first.
+    is_crowded: bool,
     timer: Pin<Box<Sleep>>,
     timer_at: Deadline,
     stopping: Stopping,
@@ -68,6 +70,7 @@ impl Worker {
             sockets: Sockets::default(),
             door,
             answered: false,
+            is_crowded: false,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             timer_at: Deadline(0),
             stopping,
@@ -92,8 +95,9 @@ impl Worker {
             if self.stopping.is_over(self.shard.is_deserted(), now) {
                 return Poll::Ready(());
             }
-            if !is_all || (!took_any && !self.arm_timer(cx)) {
-                self.sockets.listen(cx);
+            let has_more = !is_all || self.is_crowded;
+            if has_more || (!took_any && !self.arm_timer(cx)) {
+                self.sockets.listen(has_more, cx);
                 return Poll::Pending;
             }
         }
@@ -117,11 +121,7 @@ impl Worker {
             }
             any = true;
         }
-        for _ in 0..self.shard.room().min(ACCEPTS) {
-            let Some(stream) = self.door.next(self.shard.connections(), cx) else { break };
-            self.welcome(stream, now);
-            any = true;
-        }
+        any |= self.let_in(cx, now);
         if now.reached(self.shard.deadline()) {
             self.shard.woken(now);
             any = true;
@@ -139,6 +139,20 @@ impl Worker {
             }
             Command::Halt => self.stopping.halt(),
         }
+    }
+
+    /// Some of those who wait at the door; whether there were any.
+    fn let_in(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let most = self.shard.room().min(ACCEPTS);
+        let mut count = 0;
+        while count < most
+            && let Some(stream) = self.door.next(self.shard.connections(), cx)
+        {
+            self.welcome(stream, now);
+            count += 1;
+        }
+        self.is_crowded = count == ACCEPTS;
+        count > 0
     }
 
     fn welcome(&mut self, stream: TcpStream, now: Now) {

@@ -26,8 +26,9 @@ pub fn table(figures: &[Figure]) -> String {
         let median = figure.values.median();
         let (low, high) = figure.values.spread();
         let mark = figure.mark.map_or(String::new(), |mark| format!("≤ {}", number(mark)));
+        // What must never happen must not happen in any round.
         let verdict = match figure.mark {
-            Some(mark) if median <= mark => "met",
+            Some(mark) if (if mark == 0.0 { high } else { median }) <= mark => "met",
             Some(_) => "missed",
             None => "",
         };
@@ -272,11 +273,13 @@ mod tests {
         let figures = [
             figure("good", Some(1.05), vec![1.0, 1.04, 9.0]),
             figure("bad", Some(1.05), vec![1.06]),
+            figure("never", Some(0.0), vec![0.0, 0.0, 7.0]),
             figure("free", None, vec![1234.5]),
         ];
         let table = table(&figures);
         assert!(table.contains("| good | ≤ 1.05 | 1.04 | 1 – 9 | met |"), "{table}");
         assert!(table.contains("| bad | ≤ 1.05 | 1.06 | 1.06 – 1.06 | missed |"), "{table}");
+        assert!(table.contains("| never | ≤ 0 | 0 | 0 – 7 | missed |"), "{table}");
         assert!(table.contains("| free |  | 1234 | 1234 – 1234 |  |"), "{table}");
     }
 

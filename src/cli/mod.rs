@@ -17,6 +17,7 @@ mod serve;
 mod settings_args;
 mod state_argument;
 mod states;
+mod trust;
 mod watch;
 
 use std::process::ExitCode;

@@ -12,16 +12,22 @@ use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
 use rtrb::{Consumer, Producer, RingBuffer};
+use rustls::ServerConfig;
 
 use crate::access::Access;
 use crate::ids::ShardId;
 use crate::limits::MESH_SLOTS;
+use crate::shard::Rules;
 use crate::shard::contract::PeerMessage;
 
 /// What the process says to a core.
 pub enum Command {
     /// The key table was read again.
     Reload(Arc<Access>),
+    /// The settings were read again.
+    Rule(Box<Rules>),
+    /// Newcomers are shown another certificate.
+    Certify(Arc<ServerConfig>),
     /// Stop taking connections, send viewers away, finish what was begun.
     Drain,
     /// End now.

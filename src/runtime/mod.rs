@@ -8,21 +8,28 @@
 pub mod cores;
 pub mod descriptors;
 
+pub use reload::SetLogLevel;
+
 mod clock;
 mod door;
 mod heard;
 mod inherited;
+mod lines;
 mod listener;
 mod mesh;
 mod notify;
 mod pulse;
+mod reload;
+mod session;
 mod share;
 mod signals;
 mod sockets;
 mod stopping;
+mod tls;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Sender, channel};
@@ -31,16 +38,19 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustls::ServerConfig;
 
-use crate::access::{Access, Origins};
+use crate::access::Origins;
 use crate::access_file::load_access;
 use crate::conn::manners::Manners;
 use crate::ids::{Epoch, ShardId};
 use crate::operator_error::OperatorError;
 use crate::runtime::door::Door;
+use crate::runtime::lines::Lines;
 use crate::runtime::mesh::{Command, Desk, Port};
 use crate::runtime::notify::Supervisor;
 use crate::runtime::pulse::{Pulse, Pulses};
+use crate::runtime::reload::{Next, Renewal};
 use crate::runtime::share::Share;
 use crate::runtime::signals::Signals;
 use crate::runtime::stopping::Stopping;
@@ -61,6 +71,9 @@ pub struct Broker {
     pulses: Pulses,
     supervisor: Supervisor,
     signals: Signals,
+    /// None where plain bytes are spoken.
+    renewal: Option<Renewal>,
+    set_log_level: Option<SetLogLevel>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -74,6 +87,7 @@ struct Start {
     share: Option<Share>,
     stopping: Stopping,
     pulse: Pulse,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl Broker {
@@ -92,6 +106,7 @@ impl Broker {
     pub fn start_with(settings: Settings, manners: Manners) -> Result<Broker, OperatorError> {
         settings.check()?;
         let access = Arc::new(load_access(&settings)?);
+        let (renewal, tls) = Renewal::begin(&settings)?.unzip();
         let (listeners, is_shared) = listeners(&settings)?;
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
         let signals = Signals::take()?;
@@ -118,9 +133,10 @@ impl Broker {
                 origins: origins(&settings),
             };
             let stopping = Stopping::new(limits.drain_ms, busy.clone(), port.bells().clone());
+            let tls = tls.clone();
             let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
             let start =
-                Start { config, manners, cores: settings.cores, port, listener, share, stopping, pulse };
+                Start { config, manners, cores: settings.cores, port, listener, share, stopping, pulse, tls };
             threads.push(spawn(start, ready.clone())?);
         }
         for _ in &threads {
@@ -130,8 +146,27 @@ impl Broker {
         }
         tracing::info!(%address, cores = settings.cores, epoch = epoch.as_str(), "the broker listens");
         let supervisor = Supervisor::of_environment();
-        supervisor.ready(&format!("listening on http://{address}"));
-        Ok(Broker { address, settings, desk, pulses, supervisor, signals, threads })
+        let set_log_level = None;
+        let broker =
+            Broker { address, settings, desk, pulses, supervisor, signals, renewal, set_log_level, threads };
+        broker.supervisor.ready(&broker.greeting());
+        Ok(broker)
+    }
+
+    /// The same, setting the level of the log with this when it is reloaded.
+    pub fn with_log_level(self, set: SetLogLevel) -> Broker {
+        Broker { set_log_level: Some(set), ..self }
+    }
+
+    /// The certificate's file and its SHA-256, where TLS is spoken.
+    pub fn certificate(&self) -> Option<(PathBuf, &str)> {
+        let files = self.settings.tls_files()?;
+        Some((files.cert, self.renewal.as_ref()?.fingerprint()))
+    }
+
+    fn greeting(&self) -> String {
+        let scheme = if self.renewal.is_some() { "https" } else { "http" };
+        format!("listening on {scheme}://{}", self.address)
     }
 
     /// Where it listens; the port that was picked where 0 was asked for.
@@ -168,11 +203,16 @@ impl Broker {
         let interval = self.supervisor.feeding_interval();
         let mut feed_at = interval.map(|time| Instant::now() + time);
         loop {
-            let patience = feed_at.map(|at| at.saturating_duration_since(Instant::now()));
+            let look_at = self.renewal.as_ref().map(Renewal::look_at);
+            let soonest = feed_at.into_iter().chain(look_at).min();
+            let patience = soonest.map(|at| at.saturating_duration_since(Instant::now()));
             match self.signals.wait(patience) {
                 Some(signal) if signals::is_end(signal) => return,
                 Some(_) => self.reload(),
                 None => {}
+            }
+            if look_at.is_some_and(|at| at <= Instant::now()) {
+                self.look_at_certificate();
             }
             if feed_at.is_some_and(|at| at <= Instant::now()) {
                 self.feed_if_all_moved();
@@ -188,24 +228,50 @@ impl Broker {
         }
     }
 
+    fn look_at_certificate(&mut self) {
+        let command = self.renewal.as_mut().and_then(|renewal| renewal.look(&self.settings));
+        self.tell_of_certificate(command);
+    }
+
+    fn tell_of_certificate(&mut self, command: Option<Command>) {
+        if let Some(Command::Certify(config)) = command {
+            self.desk.tell_all(|| Command::Certify(config.clone()));
+        }
+    }
+
     fn reload(&mut self) {
         self.supervisor.reloading();
-        let outcome = match load_access(&self.settings) {
-            Ok(access) => {
-                let keys = access.keys();
-                tracing::info!(keys, "the key file was read again");
-                let access: Arc<Access> = Arc::new(access);
-                self.desk.tell_all(|| Command::Reload(access.clone()));
-                // Whoever waits for the reload may rely on it from then on.
-                self.pulses.wait_for_a_turn(RELOAD_PATIENCE);
-                format!("{keys} API keys read again")
-            }
+        let outcome = match Next::read(&self.settings) {
+            Ok(next) => self.adopt(next),
             Err(error) => {
-                tracing::error!(%error, "the key file is not usable; the keys stay as they were");
-                format!("the keys stay as they were: {error}")
+                tracing::error!(%error, "nothing was reloaded; everything stays as it was");
+                format!("everything stays as it was: {error}")
             }
         };
-        self.supervisor.ready(&format!("listening on http://{}; {outcome}", self.address));
+        self.supervisor.ready(&format!("{}; {outcome}", self.greeting()));
+    }
+
+    /// Goes by what was read again; what became of it, for the supervisor.
+    fn adopt(&mut self, next: Next) -> String {
+        let keys = next.access.keys();
+        let certificate = self.renewal.as_mut().and_then(|renewal| renewal.take(&next.settings, &next));
+        self.tell_of_certificate(certificate);
+        let Next { settings, access, rules, waiting, .. } = next;
+        if let Some(Err(error)) = self.set_log_level.as_ref().map(|set| set(&settings.log)) {
+            tracing::error!(%error, "the log level stays as it was");
+        }
+        self.desk.tell_all(|| Command::Rule(Box::new(rules.clone())));
+        self.desk.tell_all(|| Command::Reload(access.clone()));
+        self.settings = settings;
+        // Whoever waits for the reload may rely on it from then on.
+        self.pulses.wait_for_a_turn(RELOAD_PATIENCE);
+        tracing::info!(keys, "settings, the key file and the certificate were read again");
+        if waiting.is_empty() {
+            return format!("{keys} API keys read again");
+        }
+        let waiting = waiting.join(", ");
+        tracing::warn!(waiting, "some settings wait for a restart");
+        format!("{keys} API keys read again; waiting for a restart: {waiting}")
     }
 }
 
@@ -264,7 +330,7 @@ impl Drop for AllOrNone {
 
 fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     let _all_or_none = AllOrNone;
-    let Start { config, manners, cores, port, listener, share, stopping, pulse } = start;
+    let Start { config, manners, cores, port, listener, share, stopping, pulse, tls } = start;
     let id = config.id;
     cores::pin(id.index(), cores);
     let runtime = match cores::build_ring() {
@@ -280,7 +346,7 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         match Door::new(listener, share) {
             Ok(door) => {
                 let _ = ready.send(Ok(()));
-                let worker = Worker::new(shard, others, port, door, stopping, pulse);
+                let worker = Worker::new(shard, others, port, door, Lines::new(tls), stopping, pulse);
                 // As a task beside the one that hears the kernel, it runs in the same round as that one.
                 if let Err(error) = tokio_uring::spawn(worker.run()).await {
                     std::panic::resume_unwind(error.into_panic());

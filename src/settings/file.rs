@@ -23,8 +23,18 @@ use crate::access::check_origin;
 use crate::operator_error::OperatorError;
 use crate::toml_lines::{Document, Fault, Field, Table};
 
-const NAMES: [&str; 8] =
-    ["listen", "cores", "state_dir", "keys", "allow_origin", "log_format", "log_level", "limits"];
+const NAMES: [&str; 10] = [
+    "listen",
+    "cores",
+    "state_dir",
+    "keys",
+    "allow_origin",
+    "log_format",
+    "log_level",
+    "tls_cert",
+    "tls_key",
+    "limits",
+];
 
 /// Reads the file at `path`.
 ///
@@ -60,6 +70,8 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
         "allow_origin" => layer.allow_origins = origins(field)?,
         "log_format" => layer.log_format = Some(value(field, str::parse)?),
         "log_level" => layer.log_level = Some(field.text()?.to_owned()),
+        "tls_cert" => layer.tls.cert = Some(path(field, home)?),
+        "tls_key" => layer.tls.key = Some(path(field, home)?),
         "limits" => layer.limits = limits(field.table()?)?,
         "insecure_open" => {
             let remedy = "take the line out; a broker without keys is started with the flag --insecure-open";
@@ -127,7 +139,7 @@ mod tests {
     fn each_mistake_names_its_line_and_the_remedy() {
         for (text, line, hint) in [
             ("cores = 2\nlissen = \"a\"\n", 2, "`listen`"),
-            ("tls = true\n", 1, "allow_origin"),
+            ("tls = true\n", 1, "tls_cert"),
             ("cores = 0\n", 1, "1 to 256"),
             ("cores = \"many\"\n", 1, "1 to 256"),
             ("\nlisten = \"7373\"\n", 2, "127.0.0.1:7373"),
@@ -139,6 +151,7 @@ mod tests {
             ("[limits]\nnesting = 5\nstate_byte = 1\n", 3, "`state_bytes`"),
             ("limits = 3\n", 1, "[limits]"),
             ("state_dir = \"\"\n", 1, "path"),
+            ("tls_cert = 3\n", 1, "text"),
             ("cores = \n", 1, "name = value"),
         ] {
             let fault = parse(text, None).unwrap_err();

@@ -9,6 +9,8 @@
 pub mod file;
 mod limit_names;
 mod places;
+mod reload;
+mod tls;
 pub mod units;
 
 use std::fmt;
@@ -22,6 +24,8 @@ use crate::operator_error::OperatorError;
 
 pub use limit_names::{LIMIT_NAMES, LimitKind, LimitName};
 pub use places::Places;
+pub use reload::{AT_START_ONLY, Sources};
+pub use tls::{TlsFiles, TlsSettings};
 
 /// Where the broker listens unless told otherwise: this machine only.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7373);
@@ -53,6 +57,10 @@ pub struct Settings {
     pub config_file: Option<PathBuf>,
     /// What is logged, and how.
     pub log: LogSettings,
+    /// Which certificate to show, if TLS is to be spoken.
+    pub tls: TlsSettings,
+    /// Where all of this came from, to be read again; none where it came from nowhere.
+    pub sources: Option<Box<Sources>>,
 }
 
 /// What is logged, and how.
@@ -93,6 +101,8 @@ pub struct Layer {
     pub log_format: Option<LogFormat>,
     /// See [`LogSettings::level`].
     pub log_level: Option<String>,
+    /// See [`Settings::tls`].
+    pub tls: TlsSettings,
 }
 
 impl Settings {
@@ -109,11 +119,14 @@ impl Settings {
             limits: Limits::default(),
             config_file: None,
             log: LogSettings::default(),
+            tls: TlsSettings::default(),
+            sources: None,
         }
     }
 
     /// Puts the sources together: `flags` (with the environment) over `file` over the defaults.
     pub fn from_layers(flags: Layer, file: Layer, places: &Places) -> Settings {
+        let sources = Some(Box::new(Sources { flags: flags.clone(), places: places.clone() }));
         let state_dir = flags.state_dir.or(file.state_dir).unwrap_or_else(|| places.state_dir());
         let defaults = Settings::new(state_dir);
         let mut limits = defaults.limits.clone();
@@ -132,8 +145,15 @@ impl Settings {
                 format: flags.log_format.or(file.log_format).unwrap_or_default(),
                 level: flags.log_level.or(file.log_level).unwrap_or(defaults.log.level),
             },
+            tls: flags.tls.or(file.tls),
+            sources,
             ..Settings::new(defaults.state_dir)
         }
+    }
+
+    /// Where the certificate and its key are; none where TLS is off.
+    pub fn tls_files(&self) -> Option<TlsFiles> {
+        self.tls.files(&self.state_dir)
     }
 
     /// Whether a broker can be started with this.
@@ -154,6 +174,7 @@ impl Settings {
             name.check(name.get(&self.limits))?;
         }
         check_together(&self.limits)?;
+        self.tls.check()?;
         self.log.check()
     }
 }

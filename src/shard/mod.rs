@@ -67,6 +67,17 @@ pub struct Config {
     pub origins: Origins,
 }
 
+/// What a core may be told anew while it runs, beside who may do what.
+#[derive(Clone)]
+pub struct Rules {
+    /// Which pages may.
+    pub origins: Origins,
+    /// The operator's bounds.
+    pub limits: Limits,
+    /// Connections that there are descriptors for.
+    pub descriptors: usize,
+}
+
 /// One core of the broker.
 pub struct Shard {
     id: ShardId,
@@ -177,6 +188,12 @@ impl Shard {
         if self.next_expiry_ms.is_some_and(|at| at <= now.wall_ms) {
             self.check_holders();
         }
+    }
+
+    /// The bounds were replaced. What is there already and beyond one stays: each is asked when more is wanted.
+    pub fn rule(&mut self, rules: Rules) {
+        let Rules { origins, limits, descriptors } = rules;
+        (self.house.origins, self.house.limits, self.descriptors) = (origins, limits, descriptors);
     }
 
     /// The key table was replaced.

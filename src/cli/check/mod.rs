@@ -19,7 +19,7 @@ use super::settings_args::SettingsArgs;
 use crate::access_file::read_keys;
 use crate::limits::Limits;
 use crate::machine::Machine;
-use crate::settings::{LIMIT_NAMES, LimitKind, LimitName, Settings};
+use crate::settings::{AT_START_ONLY, LIMIT_NAMES, LimitKind, LimitName, Settings};
 use findings::{Finding, Mark};
 
 const EXAMPLES: &str = "\
@@ -62,6 +62,11 @@ struct SettingsReport {
     environment_key: bool,
     log_format: String,
     log_level: String,
+    tls_cert: Option<String>,
+    tls_key: Option<String>,
+    tls_self_signed: bool,
+    /// What a reload does not change.
+    at_start_only: &'static [&'static str],
 }
 
 #[derive(Serialize)]
@@ -122,6 +127,10 @@ impl Report {
         if let Some(settings) = &self.settings {
             print_section("Settings")?;
             print_rows(&settings.rows())?;
+            let names = settings.at_start_only.join(", ");
+            output::styled(&format!(
+                "  A reload (SIGHUP) takes the file's changes, but for {names}: those take a restart."
+            ))?;
         }
         if !self.limits.is_empty() {
             print_section("Limits")?;
@@ -153,24 +162,32 @@ impl SettingsReport {
             environment_key: settings.environment_key.is_some(),
             log_format: settings.log.format.to_string(),
             log_level: settings.log.level.clone(),
+            tls_cert: settings.tls.cert.as_ref().map(|path| path.display().to_string()),
+            tls_key: settings.tls.key.as_ref().map(|path| path.display().to_string()),
+            tls_self_signed: settings.tls.self_signed,
+            at_start_only: &AT_START_ONLY,
         }
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
         let origins =
             if self.allow_origin.is_empty() { "any".to_owned() } else { self.allow_origin.join(", ") };
+        let none = || "none".to_owned();
         let environment_key = if self.environment_key { "set" } else { "not set" };
         [
             ("listen", self.listen.clone(), "--listen, LUX_LISTEN"),
             ("cores", self.cores.to_string(), "--cores, LUX_CORES"),
             ("state_dir", self.state_dir.clone(), "--state-dir, LUX_STATE_DIR"),
             ("keys", self.keys.clone(), "--keys, LUX_KEYS"),
-            ("config", self.config.clone().unwrap_or_else(|| "none".to_owned()), "--config, LUX_CONFIG"),
+            ("config", self.config.clone().unwrap_or_else(none), "--config, LUX_CONFIG"),
             ("allow_origin", origins, "--allow-origin, LUX_ALLOW_ORIGIN"),
             ("insecure_open", self.insecure_open.to_string(), "--insecure-open"),
             ("environment key", environment_key.to_owned(), "LUX_API_KEY"),
             ("log_format", self.log_format.clone(), "--log-format, LUX_LOG_FORMAT"),
             ("log_level", self.log_level.clone(), "--log-level, LUX_LOG_LEVEL"),
+            ("tls_cert", self.tls_cert.clone().unwrap_or_else(none), "--tls-cert, LUX_TLS_CERT"),
+            ("tls_key", self.tls_key.clone().unwrap_or_else(none), "--tls-key, LUX_TLS_KEY"),
+            ("tls_self_signed", self.tls_self_signed.to_string(), "--tls-self-signed"),
         ]
         .map(|(name, value, source)| vec![name.to_owned(), value, source.to_owned()])
         .to_vec()

@@ -94,7 +94,7 @@ mod tests {
         assert!(make_if_missing(&settings, 0).is_ok() && load(&settings, 0).unwrap().is_none());
         settings.tls.self_signed = true;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64;
-        let mut made = || {
+        let made = || {
             make_if_missing(&settings, now).unwrap();
             load(&settings, now).unwrap().unwrap()
         };

@@ -47,6 +47,8 @@ struct Tls {
     lines: Vec<Option<Box<Line>>>,
     /// Whose handshakes can go on, oldest first.
     shaking: VecDeque<ConnId>,
+    /// Who came in this turn.
+    newcomers: Vec<ConnId>,
     /// Who wants to read and need not wait for the kernel.
     to_take: Vec<ConnId>,
     /// Who may have something of the session's own to send.
@@ -65,7 +67,7 @@ struct Line {
     plain: Bytes,
     /// How much of it the ciphertext in flight holds.
     taken: usize,
-    /// Nothing was read from it yet: what the shard says now is that it has no room.
+    /// It came in this turn: what the shard says now is that it has no room.
     is_new: bool,
     /// Our side of the socket ends with what is in flight.
     is_last: bool,
@@ -90,6 +92,7 @@ impl Lines {
             config,
             lines: Vec::new(),
             shaking: VecDeque::new(),
+            newcomers: Vec::new(),
             to_take: Vec::new(),
             to_flush: Vec::new(),
             happened: VecDeque::new(),
@@ -134,6 +137,11 @@ impl Lines {
     /// Begins the reads of this turn.
     pub fn begin_reads(&mut self) {
         if let Some(tls) = &mut self.tls {
+            for id in tls.newcomers.drain(..) {
+                if let Some(line) = get(&mut tls.lines, id) {
+                    line.is_new = false;
+                }
+            }
             for id in std::mem::take(&mut tls.to_take) {
                 tls.take(id, &mut self.sockets);
             }
@@ -252,6 +260,7 @@ impl Tls {
                 let line =
                     Line { id, session, wanted: 0, flight, plain, taken: 0, is_new: true, is_last: false };
                 self.lines[slot] = Some(Box::new(line));
+                self.newcomers.push(id);
             }
             // Never plain bytes instead.
             Err(error) => self.fail(id, error),
@@ -290,7 +299,6 @@ impl Tls {
 
     fn read(&mut self, id: ConnId, result: io::Result<usize>, buffer: &[u8], sockets: &mut Sockets) {
         let Some(line) = get(&mut self.lines, id) else { return };
-        line.is_new = false;
         match result {
             Ok(len) if len > 0 && !sockets.is_over(id) => {
                 line.session.feed(&buffer[..len]);

@@ -16,8 +16,8 @@ use rustls::{Error, ServerConfig};
 const RECORD_HEAD_BYTES: usize = 5;
 /// The longest record that TLS 1.2 allows (RFC 5246, section 6.2.3); that of 1.3 is shorter.
 const RECORD_BYTES_MAX: usize = RECORD_HEAD_BYTES + 16 * 1024 + 2048;
-/// The kind of the records in which every handshake begins.
-const KIND_HANDSHAKE: u8 = 22;
+/// The kinds of records that there are (RFC 8446, appendix B.1).
+const KINDS: std::ops::RangeInclusive<u8> = 20..=24;
 /// What a first flight is read with: most of them fit.
 const FLIGHT_READ_BYTES: usize = 2 * 1024;
 /// What a record adds to its content, at the most that any of the suites here adds, rounded up.
@@ -38,6 +38,7 @@ pub struct Session {
     outgoing: Vec<u8>,
     peer_closed: bool,
     said_close: bool,
+    is_broken: bool,
 }
 
 /// What there is of the peer's.
@@ -72,6 +73,7 @@ impl Session {
             outgoing: Vec::new(),
             peer_closed: false,
             said_close: false,
+            is_broken: false,
         })
     }
 
@@ -94,12 +96,13 @@ impl Session {
         self.incoming.extend_from_slice(bytes);
     }
 
-    /// Whether what came in can be worked on: a whole record, or none at all.
+    /// Whether what came in can be worked on: a whole record, or what cannot become one.
     pub fn has_work(&self) -> bool {
-        let is_record = self.incoming.first().is_none_or(|kind| *kind == KIND_HANDSHAKE);
-        let is_whole =
-            self.record_len().is_some_and(|len| self.incoming.len() >= len || len > RECORD_BYTES_MAX);
-        is_whole || (!self.is_open() && !is_record)
+        let is_ready = |len: usize| {
+            let is_record = len <= RECORD_BYTES_MAX && KINDS.contains(&self.incoming[0]);
+            self.incoming.len() >= len || !is_record
+        };
+        self.record_len().is_some_and(is_ready) || self.is_plain_http()
     }
 
     /// Whether the peer began with a request and not with a handshake: nobody has told it about TLS.
@@ -123,7 +126,10 @@ impl Session {
     /// # Errors
     /// As [`Session::shake_hands`].
     pub fn take(&mut self, wanted: usize) -> Result<Taken, Error> {
-        if self.plain.is_empty() && self.has_work() {
+        if self.said_close {
+            // Whatever else it says is not for anybody.
+            self.drop_incoming(self.incoming.len());
+        } else if self.plain.is_empty() && self.has_work() {
             self.advance(Job::Read)?;
         }
         if self.plain.is_empty() {
@@ -159,7 +165,7 @@ impl Session {
 
     /// Says that we say no more (RFC 8446, section 6.1); it goes out with the rest. Saying it again says nothing.
     pub fn close(&mut self) {
-        if self.is_open() && !std::mem::replace(&mut self.said_close, true) {
+        if self.is_open() && !self.is_broken && !std::mem::replace(&mut self.said_close, true) {
             // A session that is broken has nobody to say it to.
             let _ = self.advance(Job::Close);
         }
@@ -167,6 +173,9 @@ impl Session {
 
     /// Does what is to be done with what came in, until `job` is done or nothing more can be.
     fn advance(&mut self, job: Job<'_>) -> Result<(), Error> {
+        if self.is_broken {
+            return Err(Error::General("the session is broken".to_owned()));
+        }
         loop {
             let UnbufferedStatus { mut discard, state } = self.tls.process_tls_records(&mut self.incoming);
             let mut is_over = false;
@@ -218,10 +227,12 @@ impl Session {
         }
     }
 
-    /// What rustls wants a peer to be told that broke the protocol.
+    /// What rustls wants a peer to be told that broke the protocol. Nothing of the peer's is looked at any more.
     fn collect_alert(&mut self) {
-        while let Ok(ConnectionState::EncodeTlsData(mut data)) =
-            self.tls.process_tls_records(&mut self.incoming).state
+        self.is_broken = true;
+        while self.tls.wants_write()
+            && let Ok(ConnectionState::EncodeTlsData(mut data)) =
+                self.tls.process_tls_records(&mut self.incoming).state
         {
             let write = |room: &mut [u8]| data.encode(room).map_err(needed_to_encode);
             grow(&mut self.outgoing, ALERT_BYTES_MAX, write);
@@ -281,5 +292,166 @@ fn needed_to_encrypt(error: EncryptError) -> Option<usize> {
     match error {
         EncryptError::InsufficientSize(size) => Some(size.required_size),
         EncryptError::EncryptExhausted => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use rustls::crypto::ring::default_provider;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+    use rustls::sign::CertifiedKey;
+    use rustls::version::{TLS12, TLS13};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
+
+    use super::*;
+    use crate::runtime::tls::Terms;
+
+    fn pair(version: &'static SupportedProtocolVersion) -> (Session, ClientConnection) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate: CertificateDer<'static> = params.self_signed(&key).unwrap().der().clone();
+        let secret = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let certified =
+            CertifiedKey::from_der(vec![certificate.clone()], secret, &default_provider()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let session = Session::new(Terms::new().unwrap().with(Arc::new(certified)).unwrap()).unwrap();
+        (session, ClientConnection::new(Arc::new(client), name).unwrap())
+    }
+
+    /// Carries what both have to say, in pieces of so many bytes, until neither has anything.
+    fn carry(session: &mut Session, client: &mut ClientConnection, piece: usize) {
+        loop {
+            let mut said = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut said).unwrap();
+            }
+            for bytes in said.chunks(piece) {
+                session.feed(bytes);
+                while !session.is_open() && session.has_work() {
+                    session.shake_hands().unwrap();
+                }
+            }
+            let answer = session.take_outgoing();
+            if said.is_empty() && answer.is_empty() {
+                return;
+            }
+            hear(client, &answer);
+        }
+    }
+
+    fn hear(client: &mut ClientConnection, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            client.read_tls(&mut bytes).unwrap();
+            client.process_new_packets().unwrap();
+        }
+    }
+
+    fn opened(version: &'static SupportedProtocolVersion, piece: usize) -> (Session, ClientConnection) {
+        let (mut session, mut client) = pair(version);
+        carry(&mut session, &mut client, piece);
+        assert!(session.is_open() && !client.is_handshaking());
+        (session, client)
+    }
+
+    #[test]
+    fn a_handshake_goes_on_whatever_the_pieces() {
+        for version in [&TLS12, &TLS13] {
+            for piece in [1, 2, 5, 100, 100_000] {
+                let (session, _) = opened(version, piece);
+                assert_eq!((session.incoming.capacity(), session.plain.capacity()), (0, 0), "idle");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_said_is_taken_in_the_sizes_that_are_wanted() {
+        let (mut session, mut client) = opened(&TLS13, 1000);
+        client.writer().write_all(&[7; 40_000]).unwrap();
+        carry(&mut session, &mut client, 100);
+        let mut taken = 0;
+        while let Taken::Bytes(bytes) = session.take(1_000).unwrap() {
+            assert!(bytes.len() <= 1_000 && bytes.iter().all(|byte| *byte == 7));
+            taken += bytes.len();
+        }
+        assert_eq!(taken, 40_000);
+        assert!(!session.has_plain());
+        let mut said = Vec::new();
+        client.send_close_notify();
+        client.write_tls(&mut said).unwrap();
+        session.feed(&said);
+        assert_eq!(session.take(1).unwrap(), Taken::Closed);
+    }
+
+    #[test]
+    fn several_records_go_out_in_one_send_and_a_close_behind() {
+        for version in [&TLS12, &TLS13] {
+            let (mut session, mut client) = opened(version, 1000);
+            client.set_buffer_limit(None);
+            let plain: Vec<u8> = (0..50_000_u32).map(|at| at as u8).collect();
+            let mut said = session.encrypt(&plain).unwrap();
+            session.close();
+            session.close();
+            said.extend(session.take_outgoing());
+            let (mut heard, mut rest) = (Vec::new(), &said[..]);
+            while !rest.is_empty() {
+                client.read_tls(&mut rest).unwrap();
+                client.process_new_packets().unwrap();
+                let mut piece = [0; 16 * 1024];
+                while let Ok(len @ 1..) = client.reader().read(&mut piece) {
+                    heard.extend_from_slice(&piece[..len]);
+                }
+            }
+            assert!(heard == plain);
+            assert_eq!(client.reader().read(&mut [0]).unwrap(), 0, "an end that was said");
+            assert!(!session.has_outgoing());
+        }
+    }
+
+    #[test]
+    fn a_broken_record_ends_it_with_an_alert_and_nothing_more() {
+        let (mut session, mut client) = opened(&TLS13, 1000);
+        session.feed(&[23, 3, 3, 0, 20]);
+        session.feed(&[7; 20]);
+        assert!(session.take(10).is_err());
+        assert!(session.has_outgoing());
+        let alert = session.take_outgoing();
+        assert!(client.read_tls(&mut &alert[..]).is_ok() && client.process_new_packets().is_err());
+        assert!(session.encrypt(b"x").is_err() && session.take(10).is_err());
+        session.close();
+        assert!(!session.has_outgoing());
+    }
+
+    #[test]
+    fn a_request_in_the_open_is_told_from_a_handshake_at_its_first_byte() {
+        let (mut session, _) = pair(&TLS13);
+        assert!(!session.has_work());
+        session.feed(b"G");
+        assert!(session.has_work() && session.is_plain_http());
+        for not_yet in [&[0x16][..], &[0x80, 1], &[0x16, 3, 1, 0, 1]] {
+            let (mut session, _) = pair(&TLS13);
+            session.feed(not_yet);
+            assert!(!session.has_work(), "{not_yet:?}");
+        }
+        for never in [&[0x80, 1, 2, 3, 4][..], &[0x16, 3, 1, 0xff, 0xff]] {
+            let (mut session, _) = pair(&TLS13);
+            session.feed(never);
+            assert!(session.has_work() && session.shake_hands().is_err(), "{never:?}");
+        }
+    }
+
+    #[test]
+    fn before_the_handshake_is_over_nothing_is_encrypted() {
+        let (mut session, _) = pair(&TLS13);
+        assert!(session.encrypt(b"x").is_err());
+        assert!(!session.has_outgoing());
     }
 }

@@ -10,6 +10,7 @@ mod client;
 mod demo;
 mod failure;
 mod keys;
+mod license;
 mod logging;
 mod output;
 mod provision;
@@ -76,6 +77,8 @@ enum Command {
     Watch(watch::WatchArgs),
     /// Make, list and revoke API keys
     Key(keys::KeyArgs),
+    /// Show, verify, ask for and make licenses
+    License(license::LicenseCommandArgs),
     /// Say whether a broker can run here, with which limits, and what to change
     Check(check::CheckArgs),
     /// Run a broker with made-up producers, to look around
@@ -122,6 +125,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Delete(args) => states::delete(args),
         Command::Watch(args) => watch::run(args),
         Command::Key(args) => keys::run(args),
+        Command::License(args) => license::run(args),
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args),
     }

@@ -125,7 +125,9 @@ pub fn write(terms: &Terms, key: &SigningKey) -> Result<String, Refusal> {
     ];
     let others = terms.others.iter().map(|(name, value)| (name.as_str(), value));
     let mut body = format!("{TITLE} {VERSION}\n");
-    for (name, value) in own.into_iter().chain(others) {
+    for (line, (name, value)) in (2..).zip(own.into_iter().chain(others)) {
+        // A value with a line feed in it would be two lines, and the second one anything.
+        check_value(value).map_err(|why| Refusal::Line(line, why))?;
         body.push_str(&format!("{name} = {value}\n"));
     }
     // What cannot be read again must not be signed.
@@ -182,15 +184,18 @@ fn read_fields(body: &str) -> Result<Terms, Refusal> {
 fn read_line(text: &str) -> Result<(&str, &str), &'static str> {
     let (name, value) = text.split_once(" = ").ok_or("write it as `name = value`")?;
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    let has_edges = value.trim() != value;
     if !is_name || name == SIGNATURE_NAME {
         return Err("this name is none: it has letters a–z and _");
     }
-    if value.is_empty() || has_edges || value.chars().any(char::is_control) {
+    check_value(value).map(|()| (name, value))
+}
+
+fn check_value(value: &str) -> Result<(), &'static str> {
+    if value.is_empty() || value.trim() != value || value.chars().any(char::is_control) {
         return Err("the value is plain text without spaces around it");
     }
     match value.chars().count() {
-        0..=VALUE_CHARACTERS_MAX => Ok((name, value)),
+        0..=VALUE_CHARACTERS_MAX => Ok(()),
         _ => Err("the value is longer than 200 characters"),
     }
 }

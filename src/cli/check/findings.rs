@@ -257,7 +257,7 @@ fn license_finding(found: &Found, wall_ms: u64) -> Finding {
         None => String::new(),
     };
     match found {
-        Found::Nothing => ok("license", report.says()),
+        Found::Nothing => ok("license", format!("evaluation: {}", report.says())),
         Found::Unusable(error) => warn("license", &error.message, &error.remedy),
         Found::License(license)
             if license.other_key.is_none() && report.standing() == Some(Standing::Valid) =>

@@ -53,9 +53,7 @@ impl Report {
     /// What to say of it at this Unix millisecond.
     pub fn of(found: &Found, wall_ms: u64) -> Report {
         match found {
-            Found::Nothing => {
-                Report::evaluation("no license: this is an evaluation, which lacks nothing", None)
-            }
+            Found::Nothing => Report::evaluation("there is no license; Lux lacks nothing for it", None),
             Found::Unusable(error) => Report::evaluation(&error.message, Some(error.remedy.clone())),
             Found::License(license) => Report::of_license(license, wall_ms),
         }

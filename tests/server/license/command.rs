@@ -141,7 +141,7 @@ fn nothing_is_issued_that_could_not_be_read() {
         ("--customer", "A\ntier = enterprise", "--customer"),
         ("--tier", "The Best", "--tier"),
         ("--for", "0s", "a second"),
-        ("--for", "1", "365d"),
+        ("--for", "1", "30d"),
         ("--key", "no-such.key", "no-such.key"),
     ] {
         let mut args = whole.to_vec();

@@ -28,7 +28,7 @@ Settings from a file; every flag has a name there, and limits stand under [limit
 One key out of the environment, with read and write on everything, beside those in the key file:
   LUX_API_KEY=$(cat key.txt) lux serve
 
-SIGHUP reads the key file again; SIGTERM and SIGINT stop it once requests under way are answered.";
+SIGHUP reads the key file and the license again; SIGTERM and SIGINT stop it once requests under way are answered.";
 
 /// Flags of `lux serve`.
 #[derive(Args)]

@@ -169,7 +169,7 @@ impl SettingsReport {
             ("keys", self.keys.clone(), "--keys, LUX_KEYS"),
             (
                 "license",
-                self.license.clone().unwrap_or_else(|| "where it usually is".to_owned()),
+                self.license.clone().unwrap_or_else(|| "default".to_owned()),
                 "--license, LUX_LICENSE",
             ),
             ("config", self.config.clone().unwrap_or_else(|| "none".to_owned()), "--config, LUX_CONFIG"),

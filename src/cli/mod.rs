@@ -180,7 +180,14 @@ mod tests {
     fn every_subcommand_says_what_it_does_and_shows_an_example() {
         for sub in Cli::command().get_subcommands() {
             assert!(sub.get_about().is_some(), "{}", sub.get_name());
-            assert!(sub.get_after_help().is_some(), "{} has no example", sub.get_name());
+            let examples = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!examples.is_empty(), "{} has no example", sub.get_name());
+            // In a literal, a backslash at the end of its first line takes the indentation of the next one away.
+            assert!(
+                !examples.starts_with("lux "),
+                "{}: its first example has lost its indentation",
+                sub.get_name()
+            );
         }
     }
 }

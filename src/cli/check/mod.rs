@@ -23,6 +23,7 @@ use crate::settings::{LIMIT_NAMES, LimitKind, LimitName, Settings};
 use findings::{Finding, Mark};
 
 const EXAMPLES: &str = "\
+Examples:
   lux check                                 with the flags and variables that `lux serve` would get
   lux check --config lux.toml --cores 4
   lux check --json | jq '.checks[] | select(.mark != \"ok\")'

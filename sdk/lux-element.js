@@ -68,7 +68,7 @@ const Base = globalThis.HTMLElement ?? class {}; // so that a server may import 
 
 export class LuxValue extends Base {
   static observedAttributes = [...TEXTS, 'lang'];
-  #text = null; // the text node that shows a value
+  #text; // shows a value
   #slot;
   #leave = null;
   #watched = null; // what `#leave` ends: endpoint and key
@@ -79,6 +79,8 @@ export class LuxValue extends Base {
     super();
     const root = this.attachShadow({ mode: 'open' });
     this.#slot = root.appendChild(document.createElement('slot'));
+    this.#text = document.createElement('span');
+    this.#text.part = 'value';
   }
 
   /** What was set before this class was known lies on the element, and would hide the accessors. */
@@ -176,15 +178,9 @@ export class LuxValue extends Base {
 
   /** The slot shows what stands between the tags; beside a text there is none, so nothing shows twice. */
   #put(text) {
-    if (text === null) {
-      if (this.#text) this.#text.replaceWith(this.#slot);
-      this.#text = null;
-    } else if (!this.#text) {
-      this.#text = document.createTextNode(text);
-      this.#slot.replaceWith(this.#text);
-    } else if (this.#text.data !== text) {
-      this.#text.data = text;
-    }
+    if (this.#text.textContent !== text) this.#text.textContent = text;
+    const [shown, other] = text === null ? [this.#slot, this.#text] : [this.#text, this.#slot];
+    if (other.parentNode) other.replaceWith(shown);
   }
 }
 

@@ -124,10 +124,13 @@ class Shared {
     return this.#session;
   }
 
-  /** Takes what changed. The same revision stays the same object, so that whoever compares sees no change. */
+  /**
+   * Takes what changed. The same revision stays the same object, so that whoever compares sees no change; with own
+   * writes on top, one revision has many faces.
+   */
   #show({ state, meta, status, details }) {
     const held = this.#snapshot;
-    const isKnown = !meta || JSON.stringify({ ...meta, connected: held.meta.connected }) === JSON.stringify(held.meta);
+    const isKnown = !meta || (!meta.pending && JSON.stringify({ ...meta, connected: held.meta.connected }) === JSON.stringify(held.meta));
     const isSame = !status || (status === held.status && details.error === held.error && details.retryInMs === held.retryInMs);
     if (isKnown && isSame) return;
     const shown = isKnown ? held : { state, meta };

@@ -55,8 +55,8 @@ export function textOf(value, format, { locale, digits } = {}) {
   if (value === undefined || value === null) return null;
   const plain = typeof value === 'object' ? JSON.stringify(value) : String(value);
   if (NUMBERS[format] && typeof value === 'number') {
-    const fixed = digits === null || digits === undefined ? {} : { minimumFractionDigits: digits, maximumFractionDigits: digits };
-    return new Intl.NumberFormat(locale, { ...NUMBERS[format], ...fixed }).format(value);
+    const fixed = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    return new Intl.NumberFormat(locale, { ...NUMBERS[format], ...(Number.isInteger(digits) && fixed) }).format(value);
   }
   const date = DATES[format] && typeof value !== 'object' ? new Date(value) : null; // Unix milliseconds, or a text
   if (date && !Number.isNaN(date.getTime())) return new Intl.DateTimeFormat(locale, DATES[format]).format(date);

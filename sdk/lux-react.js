@@ -5,7 +5,9 @@
 //
 // Read first: lux-shared.js, which does the work.
 
-import { createContext, createElement, useCallback, useContext, useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
+import {
+  createContext, createElement, useCallback, useContext, useEffect, useMemo, useRef, useSyncExternalStore,
+} from 'react';
 import { createLux, firstSnapshot } from './lux-shared.js';
 
 export { createLux };

@@ -10,6 +10,8 @@ import { shareSocket } from './lux-socket.js';
 
 const LINGER_MS = 1_000; // a key that nobody watches is let go after this
 
+const PLATFORM = { setTimeout: (act, ms) => setTimeout(act, ms), clearTimeout: (timer) => clearTimeout(timer) };
+
 /** Sessions with one broker. Nothing is asked of it before somebody watches or writes. */
 export const createLux = (options = {}) => new Client(options);
 
@@ -22,6 +24,14 @@ export function firstSnapshot(key, initial = null) {
 /** Frozen, so that what several parts of a page hold cannot drift apart. */
 function snapshotOf({ state, meta }, status, { error = null, retryInMs = null }) {
   return Object.freeze({ state, meta: Object.freeze({ ...meta, connected: status === 'live' }), status, error, retryInMs });
+}
+
+const pick = ({ error, retryInMs }) => ({ error, retryInMs });
+
+/** Whether two objects hold the same under the same names. */
+function isSame(one, two) {
+  const names = Object.keys(one);
+  return names.length === Object.keys(two).length && names.every((name) => Object.is(one[name], two[name]));
 }
 
 class Client {
@@ -130,16 +140,15 @@ class Shared {
    */
   #show({ state, meta, status, details }) {
     const held = this.#snapshot;
-    const isKnown = !meta || (!meta.pending && JSON.stringify({ ...meta, connected: held.meta.connected }) === JSON.stringify(held.meta));
-    const isSame = !status || (status === held.status && details.error === held.error && details.retryInMs === held.retryInMs);
-    if (isKnown && isSame) return;
+    const isKnown = !meta || (!meta.pending && isSame({ ...meta, connected: held.meta.connected }, held.meta));
+    if (isKnown && (!status || isSame({ ...held, status, ...pick(details) }, held))) return;
     const shown = isKnown ? held : { state, meta };
     this.#snapshot = snapshotOf(shown, status ?? held.status, details ?? held);
     for (const listener of [...this.#listeners]) listener();
   }
 
   #lingers() {
-    const { setTimeout: later = (act, ms) => setTimeout(act, ms), clearTimeout: stop = (id) => clearTimeout(id) } = this.#options;
+    const { setTimeout: later, clearTimeout: stop } = { ...PLATFORM, ...this.#options };
     stop(this.#timer);
     this.#timer = later(() => this.#settle(), LINGER_MS);
     this.#timer?.unref?.(); // no reason for a Node process to stay

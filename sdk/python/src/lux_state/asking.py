@@ -107,7 +107,7 @@ def page(prefix: str, limit: int, after: str | None) -> Ask[Page]:
     def read(reply: Reply, _: bool) -> Page:
         if reply.status != 200:
             raise refusal(reply)
-        body = _parsed(reply.text)
+        body = parsed(reply.text)
         if not isinstance(body, dict) or not isinstance(body.get("records"), list):
             raise LuxError("http", "this answer is no broker's", reply.status)
         records = [record_of(value, body.get("epoch")) for value in body["records"]]
@@ -182,11 +182,11 @@ def _read_record(reply: Reply, good: set[int], or_none: bool = False) -> Record 
 
 def _record(reply: Reply) -> Record | None:
     etag = _ETAG.fullmatch(reply.headers.get("ETag", ""))
-    return record_of(_parsed(reply.text), etag[1] if etag else None)
+    return record_of(parsed(reply.text), etag[1] if etag else None)
 
 
 def _error(reply: Reply) -> LuxError:
-    body = _parsed(reply.text)
+    body = parsed(reply.text)
     if isinstance(body, dict) and isinstance(body.get("error"), str):
         return LuxError(body["error"], str(body.get("message", body["error"])), reply.status)
     return LuxError("http", f"the broker answered {reply.status}", reply.status)
@@ -203,7 +203,8 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """What JSON says; None where it is none."""
     try:
         return json.loads(text)
     except ValueError:

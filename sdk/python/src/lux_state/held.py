@@ -8,11 +8,10 @@ Read first: docs/protocol.md, "Snapshot and `synced`".
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from .asking import checked_key
+from .asking import checked_key, parsed
 from .record import Record, record_of
 
 
@@ -52,7 +51,7 @@ class Held:
 
     def received(self, text: str) -> bool:
         """Takes a frame; whether anything is new to somebody who waits."""
-        message = json.loads(text)
+        message = parsed(text)
         if isinstance(message, dict) and message.get("synced") is True:
             self._commit(str(message.get("epoch")))
             return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -17,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from websockets.asyncio.client import connect as async_connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from .asking import ApiKey, Reply, bearer, refusal
@@ -74,6 +75,8 @@ class _Fate:
                 return self._refused(Unauthorized("unauthorized", closed.reason or "the API key is no longer valid", 401))
             case ConnectionClosed(rcvd=closed) if closed is not None and closed.code == 1012:
                 return self._backoff.restarting()
+            case ssl.SSLCertVerificationError():
+                raise error  # another try finds the same certificate
             case OSError() | ConnectionClosed() | InvalidHandshake() | EOFError():
                 return self._backoff.next()
         raise error

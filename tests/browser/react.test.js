@@ -24,7 +24,7 @@ async function openPage(t, site) {
   const desk = await profile(browser);
   const page = await desk.context.newPage();
   page.on('console', (message) => {
-    const isOfReact = /^(error|warning)$/.test(message.type()) && !/^Failed to load resource/.test(message.text());
+    const isOfReact = /^(error|warning)$/.test(message.type()) && !/^(Failed to load resource|WebSocket connection to)/.test(message.text());
     if (isOfReact) desk.complaints.push(message.text());
   });
   t.after(() => closeProfile(desk));
@@ -198,6 +198,32 @@ for (const [version, from] of VERSIONS) {
       assert.deepEqual(JSON.parse((await broker.curl('GET', '/written')).text).data, { by: 'hook', late: true });
       const code = await page.evaluate(() => written.save('x'.repeat(300_000)).then(() => 'taken', (error) => error.code));
       assert.equal(code, 'too_large');
+    });
+
+    test('another API key begins anew, and a function is called as it is by then', async (t) => {
+      const page = await openPage(t, site);
+      await broker.put('keyed', 'seen');
+      await page.evaluate(() => {
+        globalThis.provide = (apiKey) => root.render(h(LuxProvider, { ...at, apiKey }, h(Show, { of: 'keyed' })));
+        provide('wrong_0123456789abcdef');
+      });
+      await shows(page, 'keyed', 'none unauthorized');
+      await page.evaluate(() => provide(at.apiKey));
+      await shows(page, 'keyed', '"seen" live');
+      const calls = await page.evaluate(async () => {
+        const calls = [];
+        for (const name of ['first', 'second']) {
+          provide(() => {
+            calls.push(name);
+            return name === 'first' ? 'wrong_0123456789abcdef' : at.apiKey;
+          });
+          while (!calls.includes('first')) await new Promise(requestAnimationFrame);
+        }
+        while (!calls.includes('second')) await new Promise(requestAnimationFrame);
+        return calls.filter((name, index) => name !== calls[index - 1]);
+      });
+      assert.deepEqual(calls, ['first', 'second']);
+      await shows(page, 'keyed', '"seen" live');
     });
 
     test('one socket may carry all keys of a provider', async (t) => {

@@ -23,7 +23,7 @@ On this machine only, with a key made on the first start:
 For a network, two cores, larger states:
   lux serve --listen 0.0.0.0:7373 --cores 2 --limit state_bytes=1MiB
 
-Settings from a file; every flag has a name there, and limits stand under [limits]:
+Settings from a file, where flags have their names with _ for -, and limits stand under [limits]:
   lux serve --config lux.toml
 
 One key out of the environment, with read and write on everything, beside those in the key file:
@@ -33,8 +33,8 @@ TLS, with a certificate of yours, or one made for a first try:
   lux serve --tls-cert fullchain.pem --tls-key privkey.pem
   lux serve --tls-self-signed
 
-SIGHUP reads the key file, the settings file and the certificate again; SIGTERM and SIGINT stop it once requests under \
-way are answered.";
+SIGHUP reads the key file, the settings file, the license and the certificate again; SIGTERM and SIGINT stop it once \
+requests under way are answered.";
 
 /// Flags of `lux serve`.
 #[derive(Args)]

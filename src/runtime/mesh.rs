@@ -19,6 +19,7 @@ use crate::ids::ShardId;
 use crate::limits::MESH_SLOTS;
 use crate::shard::Rules;
 use crate::shard::contract::PeerMessage;
+use crate::terms::Held;
 
 /// What the process says to a core.
 pub enum Command {
@@ -28,6 +29,8 @@ pub enum Command {
     Rule(Box<Rules>),
     /// Newcomers are shown another certificate.
     Certify(Arc<ServerConfig>),
+    /// The license was read; what there is to show of it.
+    License(Option<Arc<Held>>),
     /// Stop taking connections, send viewers away, finish what was begun.
     Drain,
     /// End now.

@@ -44,6 +44,7 @@ use crate::access::Origins;
 use crate::access_file::load_access;
 use crate::conn::manners::Manners;
 use crate::ids::{Epoch, ShardId};
+use crate::license::find_and_log;
 use crate::operator_error::OperatorError;
 use crate::runtime::door::Door;
 use crate::runtime::lines::Lines;
@@ -113,7 +114,7 @@ impl Broker {
         let shards = settings.cores as u16;
         let limits = &settings.limits;
         let descriptors = descriptors::for_connections(limits.connections_max, settings.cores);
-        let (desk, ports) = mesh::build(shards);
+        let (mut desk, ports) = mesh::build(shards);
         let mut shares = is_shared.then(|| share::among(settings.cores, desk.bells()).into_iter());
         let pulses = Pulses::new(settings.cores, desk.bells().clone());
         let busy = Arc::new(AtomicUsize::new(settings.cores));
@@ -145,6 +146,8 @@ impl Broker {
                 .unwrap_or_else(|_| Err(OperatorError::new("a core ended early", "try again")))?;
         }
         tracing::info!(%address, cores = settings.cores, epoch = epoch.as_str(), "the broker listens");
+        let license = find_and_log(&settings);
+        desk.tell_all(|| Command::License(license.clone()));
         let supervisor = Supervisor::of_environment();
         let set_log_level = None;
         let broker =
@@ -263,6 +266,8 @@ impl Broker {
         self.desk.tell_all(|| Command::Rule(Box::new(rules.clone())));
         self.desk.tell_all(|| Command::Reload(access.clone()));
         self.settings = settings;
+        let license = find_and_log(&self.settings);
+        self.desk.tell_all(|| Command::License(license.clone()));
         // Whoever waits for the reload may rely on it from then on.
         self.pulses.wait_for_a_turn(RELOAD_PATIENCE);
         tracing::info!(keys, "settings, the key file and the certificate were read again");

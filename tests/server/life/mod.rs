@@ -7,5 +7,6 @@
 
 mod draining;
 mod handed_over;
+mod reloading;
 mod starting;
 mod supervised;

@@ -33,6 +33,7 @@ impl Settings {
         };
         let next = Settings {
             insecure_open: self.insecure_open,
+            vendor_key: self.vendor_key.clone(),
             config_file: self.config_file.clone(),
             environment_key: self.environment_key.clone(),
             ..Settings::from_layers(sources.flags.clone(), file, &sources.places)
@@ -75,7 +76,8 @@ mod tests {
     fn started(config: &Path, flags: Layer) -> Settings {
         let layer = file::read(config, &Places::default()).unwrap();
         let settings = Settings::from_layers(flags, layer, &Places::default());
-        Settings { config_file: Some(config.to_owned()), ..settings }
+        let vendor_key = Some(PathBuf::from("v.pem"));
+        Settings { config_file: Some(config.to_owned()), vendor_key, insecure_open: true, ..settings }
     }
 
     #[test]
@@ -88,6 +90,7 @@ mod tests {
         std::fs::write(&config, "log_level = \"debug\"\n[limits]\nnesting = 9\nkeys = 50\n").unwrap();
         let next = running.read_again().unwrap();
         assert_eq!((next.log.level.as_str(), next.limits.nesting_max, next.limits.keys_max), ("debug", 9, 5));
+        assert!(next.insecure_open && next.vendor_key == running.vendor_key, "flags that no layer has");
         std::fs::write(&config, "\nnesting = 9\n").unwrap();
         let error = next.read_again().unwrap_err();
         assert!(error.message.contains("lux.toml, line 2"), "{error}");

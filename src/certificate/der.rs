@@ -23,6 +23,9 @@ pub struct Facts {
     pub ends_at_ms: u64,
 }
 
+/// A tag and its content.
+type Element<'a> = (u8, &'a [u8]);
+
 /// Reads them.
 pub fn facts(certificate: &[u8]) -> Option<Facts> {
     let (outer, _) = expect(certificate, SEQUENCE)?;
@@ -47,7 +50,7 @@ pub fn facts(certificate: &[u8]) -> Option<Facts> {
 
 /// The first element: its tag and content, and what follows it. DER's lengths have one form only, but a lenient
 /// reader does no harm here.
-fn element(bytes: &[u8]) -> Option<((u8, &[u8]), &[u8])> {
+fn element(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (&tag, rest) = bytes.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (len, rest) = match first {

@@ -45,7 +45,10 @@ pub struct Certificate {
 
 /// What changes about a pair of files when one of them is replaced or written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Stamp([Option<(u64, u64, i64, i64, u64)>; 2]);
+pub struct Stamp([Option<Look>; 2]);
+
+/// Device, inode, when it was written (seconds and nanoseconds), size.
+type Look = (u64, u64, i64, i64, u64);
 
 /// Reads the pair that these settings name; none where they ask for no TLS.
 ///

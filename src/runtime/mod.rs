@@ -24,6 +24,7 @@ mod session;
 mod share;
 mod signals;
 mod sockets;
+mod speakers;
 mod stopping;
 mod tls;
 mod worker;
@@ -270,7 +271,7 @@ impl Broker {
         self.desk.tell_all(|| Command::License(license.clone()));
         // Whoever waits for the reload may rely on it from then on.
         self.pulses.wait_for_a_turn(RELOAD_PATIENCE);
-        tracing::info!(keys, "settings, the key file and the certificate were read again");
+        tracing::info!(keys, "the key file was read again, and so were the settings and the certificate");
         if waiting.is_empty() {
             return format!("{keys} API keys read again");
         }

@@ -8,7 +8,7 @@ import { byId, each, given, h, openPage, put, whole } from '../shared/page.js';
 const OLD_MS = 15_000;
 const key = given('state', 'workflow-invoice-reconcile-abc123');
 
-const page = await openPage({ title: 'Workflow', start: './agent.py', oldMs: OLD_MS });
+const page = await openPage({ title: 'Workflow', start: 'agent.py', oldMs: OLD_MS });
 page.follow(key, (state) => {
   const { progress_percent: percent, status, step, run, workflow, steps = [], figures = {}, log = [] } = state ?? {};
   byId('ring').style.setProperty('--part', percent ?? 0);

@@ -8,7 +8,7 @@ import { byId, each, given, h, openPage, put, whole } from '../shared/page.js';
 const key = given('state', 'projection-accounts-current');
 const money = new Intl.NumberFormat('en', { style: 'currency', currency: 'EUR' }).format;
 
-const page = await openPage({ title: 'Accounts', start: './database ./agent.py' });
+const page = await openPage({ title: 'Accounts', start: 'database ./agent.py' });
 page.follow(key, (state) => {
   const { accounts = {}, rows, lsn, wal_lsn: wal, transactions, changes_folded: folded, last = [] } = state ?? {};
   put('count', rows);

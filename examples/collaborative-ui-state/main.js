@@ -20,7 +20,7 @@ const seenAt = new Map(); // when each person was last heard of, by this page's 
 let sheet = null;
 let caret = { field: null, at: 0 };
 
-const page = await openPage({ title: 'Launch notes', start: 'type something here, or ./colleague.mjs' });
+const page = await openPage({ title: 'Launch notes', start: 'colleague.mjs' });
 const session = page.follow(key, show, { debounce: GATHER_MS });
 
 byId('sheet').addEventListener('submit', (event) => event.preventDefault());
@@ -52,7 +52,7 @@ function tellPresence() {
 
 function show(state) {
   sheet = state;
-  for (const field of fields) setText(field, state?.fields?.[field.name] ?? '');
+  for (const field of fields) setText(field, state?.fields?.[field.name] ?? field.options?.[0].value ?? '');
   for (const [id, person] of Object.entries(state?.people ?? {})) {
     if (seenAt.get(id)?.beat !== person.beat) seenAt.set(id, { beat: person.beat, at: Date.now() });
   }

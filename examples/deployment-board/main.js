@@ -8,7 +8,7 @@ import { byId, each, given, h, openPage, put } from '../shared/page.js';
 const STAGES = ['build', 'test', 'push image', 'roll out', 'verify', 'done'];
 const key = given('state', 'deploy-web');
 
-const page = await openPage({ title: 'Deployments', start: './pipeline web' });
+const page = await openPage({ title: 'Deployments', start: 'pipeline web' });
 page.follow(key, () => {});
 page.followAll(['deploy-*'], (records) => {
   const all = [...records.values()].filter(({ data }) => data);

@@ -11,7 +11,7 @@ const key = given('state', 'device-edge-17');
 const temperatures = [];
 let fleet = new Map();
 
-const page = await openPage({ title: 'Edge devices', start: './agent.py --device edge-17', oldMs: SILENT_MS });
+const page = await openPage({ title: 'Edge devices', start: 'agent.py --device edge-17', oldMs: SILENT_MS });
 page.follow(key, showDevice);
 page.followAll(['device-*'], (records) => { fleet = records; showFleet(); });
 setInterval(showFleet, 1_000);

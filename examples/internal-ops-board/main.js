@@ -11,7 +11,7 @@ const key = given('state', 'incident-INC-1042');
 const me = given('as', 'you');
 let incident = null;
 
-const page = await openPage({ title: 'Incidents', start: './operators' });
+const page = await openPage({ title: 'Incidents', start: 'operators' });
 const session = page.follow(key, (state) => { incident = state; showIncident(); });
 const board = page.lux('ops-board-main', { endpoint: page.endpoint, apiKey: page.apiKey, persist: false });
 board.load((state) => { if (state) showBoard(state); }).catch(() => {});

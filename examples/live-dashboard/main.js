@@ -9,6 +9,6 @@ import { drawCurves, showState } from './board.js';
 /** An agent that reports every second and is silent this long is worth a look. */
 const OLD_MS = 6_000;
 
-const page = await openPage({ title: 'Orders', start: './producer.py', oldMs: OLD_MS });
+const page = await openPage({ title: 'Orders', start: 'producer.py', oldMs: OLD_MS });
 page.follow(given('state', 'dashboard-main'), showState, { persist: true });
 setInterval(drawCurves, 250);

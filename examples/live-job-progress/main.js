@@ -7,10 +7,12 @@ import { byId, each, given, h, openPage, put, whole } from '../shared/page.js';
 
 const wanted = given('state', 'job-index-docs');
 
-const page = await openPage({ title: 'Jobs', start: './worker.py --folder ../../docs' });
-page.follow(wanted, showJob);
+const page = await openPage({ title: 'Jobs', start: 'worker.py' });
+page.follow(wanted, (state) => state && showJob(state, wanted));
 page.followAll(['job-*'], (records) => {
   const jobs = [...records.values()].filter(({ data }) => data).sort((one, other) => (one.key < other.key ? -1 : 1));
+  // Where nobody writes the one that was asked for, the first that there is stands in its place.
+  if (!records.get(wanted)?.data && jobs.length > 0) showJob(jobs[0].data, jobs[0].key);
   each(byId('jobs'), jobs, { key: (record) => record.key, make: makeJob, update: showInList });
 });
 
@@ -25,10 +27,10 @@ function size(bytes) {
   return bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-function showJob(state) {
+function showJob(state, key) {
   const { unit, done, total, rejected } = counted(state);
   const { status, source, progress_percent: percent, current, bytes_done: bytes, rate_per_second: rate } = state ?? {};
-  put('name', wanted.replace('job-', ''));
+  put('name', key.replace('job-', ''));
   put('status', status);
   byId('status').className = `pill ${status === 'done' ? 'is-good' : status === 'failed' ? 'is-bad' : 'is-on'}`;
   put('source', source);

@@ -13,7 +13,7 @@ const fields = [...byId('sheet').elements].filter(({ name }) => name in LABELS);
 let now = null; // what is in force: { state, etag }
 let seen = null; // the same, when editing began
 
-const page = await openPage({ title: 'Settings', start: './colleague' });
+const page = await openPage({ title: 'Settings', start: 'colleague' });
 page.follow(key, (state, meta) => {
   now = { state, etag: meta.exists ? `"${meta.epoch}.${meta.rev}"` : null };
   if (!isEdited()) begin();

@@ -75,7 +75,8 @@ class Page {
   #retry = [];
 
   constructor(title, start, oldMs) {
-    this.start = start;
+    // Named from the repository's root, wherever this page is served from.
+    this.start = start && `examples/${location.pathname.split('/').at(-2)}/${start}`;
     this.oldMs = oldMs;
     this.#takeKey();
     this.#buildBar(title);

@@ -34,7 +34,7 @@ export async function prove(one, { broker, apiKey, browser, pages, folder, tries
   };
   const shell = new Shell(broker, apiKey, one.folder);
   for (const key of await shell.keys(one)) await shell.curl('DELETE', `/${key}`);
-  const screen = await profile(browser, { colorScheme: 'dark' });
+  const screen = await profile(browser, { colorScheme: 'dark', viewport: { width: 1280, height: 720 } });
   screen.context.setDefaultTimeout(SEEN_MS);
   const page = await screen.context.newPage();
   const result = { ...one, checks, picture: null, times: null };

@@ -9,6 +9,7 @@ mod dashboard;
 mod deploy;
 mod devices;
 mod dice;
+mod gallery;
 mod jobs;
 mod producer;
 mod stop;
@@ -125,7 +126,7 @@ fn start(args: &DemoArgs, directory: &TemporaryDir, secret: &Secret) -> Result<B
         KeyEntry { name: "demo".to_owned(), hash: secret.hash(), grant: Grant::all(), expires_at_ms: None };
     add_key(&settings.keys_file, entry)?;
     settings.check()?;
-    let broker = Broker::start(settings)?;
+    let broker = Broker::start_with(settings, gallery::manners())?;
     provision::say_address(broker.address());
     Ok(broker)
 }
@@ -140,7 +141,8 @@ fn introduce(url: &str, secret: &Secret) {
          In a shell     export LUX_BROKER={url} LUX_API_KEY={key}\n\
          Then           lux watch --pretty dashboard-main\n               \
          lux watch --pretty 'device-*'\n\
-         Write          {}\n\n\
+         Write          {}\n\
+         Nine boards    {url}/examples#key={key}\n\n\
          {bold}Open this in a browser:{bold:#}",
         provision::curl_line(url, key),
     );

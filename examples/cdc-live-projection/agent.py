@@ -26,7 +26,8 @@ SLOT = "lux_accounts"
 FIRST = 1000
 LAST_KEPT = 6
 CHANGE = re.compile(r"table public\.accounts: (INSERT|UPDATE|DELETE): (.*)", re.DOTALL)
-COLUMN = re.compile(r"(\w+)\[[^\]]+\]:('(?:[^']|'')*'|\S+)")
+# Which row follows, or a column of it. Quoted values are taken whole, whatever they look like inside.
+PART = re.compile(r"(old-key|new-tuple): |(\w+)\[[^\]]+\]:('(?:[^']|'')*'|\S+) ?", re.DOTALL)
 
 
 class Psql:
@@ -74,14 +75,15 @@ def decode(text):
     if not found:
         return None
     what, columns = found.groups()
-    old, _, new = columns.rpartition("new-tuple: ") if "new-tuple: " in columns else ("", "", columns)
-    return what.lower(), row_of(old), row_of(new)
-
-
-def row_of(columns):
-    values = dict(COLUMN.findall(columns))
-    plain = {name: text[1:-1].replace("''", "'") if text[0] == "'" else text for name, text in values.items()}
-    return plain or None
+    rows = {"old-key": {}, "new-tuple": {}}
+    which = "old-key" if what == "DELETE" else "new-tuple"
+    for part in PART.finditer(columns):
+        row, name, value = part.groups()
+        which = row or which
+        # A long value that did not change stands only in the row before.
+        if name and value != "unchanged-toast-datum":
+            rows[which][name] = value[1:-1].replace("''", "'") if value[0] == "'" else value
+    return what.lower(), rows["old-key"], {**rows["old-key"], **rows["new-tuple"]}
 
 
 class Projection:
@@ -102,9 +104,8 @@ class Projection:
         self.rows = rows
 
     def fold(self, what, old, new):
-        gone = new if what == "delete" else old
-        if gone and (what == "delete" or gone["id"] != new["id"]):
-            self.rows.pop(gone["id"], None)
+        if old and (what == "delete" or old["id"] != new["id"]):
+            self.rows.pop(old["id"], None)
         if what != "delete":
             self.rows[new["id"]] = account(new["owner"], new["status"], new["balance"])
         self.count(what, new["id"], new)

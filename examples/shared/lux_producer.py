@@ -53,6 +53,10 @@ class Broker:
         except (OSError, http.client.HTTPException) as error:
             self.connection.close()
             return 0, str(error)
+        except KeyboardInterrupt:
+            # In the middle of a request. What is said last, such as a goodbye, needs a connection that is not.
+            self.connection.close()
+            raise
 
     def say(self, news):
         """Tells of what is new, once, on standard error."""

@@ -16,13 +16,14 @@ import { measure } from './measure.js';
 
 const run = promisify(execFile);
 export const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url));
-/** What was not seen by then counts as lost. */
-const SEEN_MS = 5_000;
-const PRODUCER_MS = 30_000;
+/** What was not seen by then counts as lost; what a producer has to do may take longer. */
+export const PATIENCE = { seenMs: 5_000, producerMs: 30_000 };
+/** What a page does by itself is no question of what was lost. */
+const PAGE_MS = 15_000;
 const WEBP_QUALITY = 84;
 
 /** Proves one case; answers its checks, its times and its picture. */
-export async function prove(one, { broker, apiKey, browser, pages, folder, tries }) {
+export async function prove(one, { broker, apiKey, browser, pages, folder, tries, patience }) {
   const checks = [];
   const check = async (name, act) => {
     try {
@@ -32,10 +33,10 @@ export async function prove(one, { broker, apiKey, browser, pages, folder, tries
     }
     return checks.at(-1).ok;
   };
-  const shell = new Shell(broker, apiKey, one.folder);
+  const shell = new Shell(broker, apiKey, one.folder, patience);
   for (const key of await shell.keys(one)) await shell.curl('DELETE', `/${key}`);
   const screen = await profile(browser, { colorScheme: 'dark', viewport: { width: 1280, height: 720 } });
-  screen.context.setDefaultTimeout(SEEN_MS);
+  screen.context.setDefaultTimeout(PAGE_MS);
   const page = await screen.context.newPage();
   const result = { ...one, checks, picture: null, times: null };
   try {
@@ -47,12 +48,12 @@ export async function prove(one, { broker, apiKey, browser, pages, folder, tries
     await markPage(page);
     await (one.sql ? proveBySql(one, shell, check) : proveByCurl(one, shell, check));
     await check('`lux watch` sees it', () => shell.sees(one.proof));
-    await check('the open page shows it without a reload', () => shows(page, one.proof));
+    await check('the open page shows it without a reload', () => shows(page, one.proof, patience));
     result.picture = await picture(page, screen.context, `${folder}/${one.folder}.webp`);
     await shell.stop(0);
     await check('every timed change arrives', async () => {
-      result.times = await measure(page, { broker, apiKey, key: one.key, proof: one.proof, tries, lostMs: SEEN_MS });
-      if (result.times.lost > 0) throw new Error(`${result.times.lost} of ${result.times.made} acknowledged changes never reached the page's WebSocket within ${SEEN_MS / 1000} s`);
+      result.times = await measure(page, { broker, apiKey, key: one.key, proof: one.proof, tries, lostMs: patience.seenMs });
+      if (result.times.lost > 0) throw new Error(`${result.times.lost} of ${result.times.made} acknowledged changes never reached the page's WebSocket within ${patience.seenMs / 1000} s`);
       return `${result.times.made} of ${result.times.made}`;
     });
     if (screen.complaints.length > 0) checks.push({ name: 'the page has no errors', ok: false, seen: screen.complaints[0].split('\n')[0] });
@@ -86,9 +87,9 @@ async function proveBySql({ key, proof, sql }, shell, check) {
   await check('curl reads it', () => shell.reads(key, proof));
 }
 
-async function shows(page, proof) {
-  await page.locator('#summary', { hasText: proof }).waitFor({ timeout: SEEN_MS }).catch(async () => {
-    throw new Error(`the page shows “${await page.locator('#summary').textContent()}” after ${SEEN_MS / 1000} s`);
+async function shows(page, proof, { seenMs }) {
+  await page.locator('#summary', { hasText: proof }).waitFor({ timeout: seenMs }).catch(async () => {
+    throw new Error(`the page shows “${await page.locator('#summary').textContent()}” after ${seenMs / 1000} s`);
   });
   await assertNeverReloaded(page);
   return proof;
@@ -111,8 +112,8 @@ class Shell {
   #heard = '';
   #database = null;
 
-  constructor(broker, apiKey, folder) {
-    Object.assign(this, { broker, apiKey, cwd: EXAMPLES + folder });
+  constructor(broker, apiKey, folder, patience) {
+    Object.assign(this, { broker, apiKey, patience, cwd: EXAMPLES + folder });
     this.env = { ...process.env, LUX_BROKER: broker, LUX_API_KEY: apiKey, PYTHONUNBUFFERED: '1' };
     this.curl = this.curl.bind(this);
   }
@@ -133,7 +134,7 @@ class Shell {
 
   async reads(key, proof) {
     let read = '';
-    for (const end = Date.now() + SEEN_MS; Date.now() < end; await pause(20)) {
+    for (const end = Date.now() + this.patience.seenMs; Date.now() < end; await pause(20)) {
       const { status, text } = await this.curl('GET', `/${key}`);
       read = status === 200 ? JSON.parse(text).data?.summary : `${status}`;
       if (read === proof) return read;
@@ -152,12 +153,12 @@ class Shell {
     const before = await main.innerText();
     for (const [program, ...args] of [...companions, ...producers]) this.#start(program, args);
     let rev = 0;
-    for (const end = Date.now() + PRODUCER_MS; ; await pause(50)) {
+    for (const end = Date.now() + this.patience.producerMs; ; await pause(50)) {
       const { status, text } = await this.curl('GET', `/${key}`);
       rev = status === 200 ? JSON.parse(text).rev : rev;
       const moved = rev >= changes && (await page.locator('#summary').textContent()) !== '' && (await main.innerText()) !== before;
       if (moved) break;
-      if (Date.now() > end) throw new Error(`revision ${rev} after ${PRODUCER_MS / 1000} s: ${this.#children.map((child) => child.said).join(' ').trim()}`);
+      if (Date.now() > end) throw new Error(`revision ${rev} after ${this.patience.producerMs / 1000} s: ${this.#children.map((child) => child.said).join(' ').trim()}`);
     }
     return `${rev} revisions by ${producers[0][0].replace('./', '')}`;
   }
@@ -195,13 +196,13 @@ class Shell {
     child.stderr.on('data', (text) => { this.#heard += text; });
     const first = once(child.stdout, 'data');
     createInterface({ input: child.stdout }).on('line', (line) => { this.#heard += `${line}\n`; });
-    await Promise.race([first, once(child, 'exit'), pause(SEEN_MS)]);
+    await Promise.race([first, once(child, 'exit'), pause(this.patience.seenMs)]);
     this.#heard = '';
   }
 
   async sees(proof) {
-    for (const end = Date.now() + SEEN_MS; Date.now() < end; await pause(20)) if (this.#heard.includes(proof)) return proof;
-    throw new Error(`it saw “${this.#heard.trim().slice(-120)}” in ${SEEN_MS / 1000} s`);
+    for (const end = Date.now() + this.patience.seenMs; Date.now() < end; await pause(20)) if (this.#heard.includes(proof)) return proof;
+    throw new Error(`it saw “${this.#heard.trim().slice(-120)}” in ${this.patience.seenMs / 1000} s`);
   }
 
   unwatch() {

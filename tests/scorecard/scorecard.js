@@ -13,13 +13,13 @@ import { launch, serveFolder } from '../browser/help/browser.js';
 import { luxProgram, startLux, stopLux, API_KEY } from '../browser/help/broker.js';
 import { Boundary } from './boundary.js';
 import { CASES } from './cases.js';
-import { EXAMPLES, prove } from './prove.js';
+import { EXAMPLES, PATIENCE, prove } from './prove.js';
 import { write } from './report.js';
 
 const TRIES = 20;
 
-/** Runs it. `only` names cases, `broker` and `apiKey` another broker, `into` the folder, `say` what hears of progress. */
-export async function scorecard({ only = [], broker, apiKey = API_KEY, into, say = () => {}, tries = TRIES }) {
+/** Runs it. `only` names cases, `broker` and `apiKey` another broker, `into` the folder; `say` hears of progress. */
+export async function scorecard({ only = [], broker, apiKey = API_KEY, into, say = () => {}, tries = TRIES, patience = PATIENCE }) {
   const when = new Date().toISOString();
   const folder = join(into, when.replace(/\.\d+/, '').replaceAll(':', ''));
   await mkdir(folder, { recursive: true });
@@ -31,7 +31,7 @@ export async function scorecard({ only = [], broker, apiKey = API_KEY, into, say
     for (const one of wanted) {
       const result = one.needs === 'postgresql' && !hasPostgres()
         ? { ...one, ok: false, checks: [{ name: 'PostgreSQL is there', ok: false, seen: 'apt-get install postgresql' }] }
-        : await prove(one, { ...house, folder, tries });
+        : await prove(one, { ...house, folder, tries, patience });
       results.push(result);
       say(line(result));
     }

@@ -158,7 +158,9 @@ class Shell {
       rev = status === 200 ? JSON.parse(text).rev : rev;
       const moved = rev >= changes && (await page.locator('#summary').textContent()) !== '' && (await main.innerText()) !== before;
       if (moved) break;
-      if (Date.now() > end) throw new Error(`revision ${rev} after ${this.patience.producerMs / 1000} s: ${this.#children.map((child) => child.said).join(' ').trim()}`);
+      if (Date.now() < end) continue;
+      const said = this.#children.map((child) => child.said).join(' ').trim();
+      throw new Error(rev >= changes ? `the broker has revision ${rev}, the page shows nothing of it` : `only revision ${rev} in ${this.patience.producerMs / 1000} s: ${said}`);
     }
     return `${rev} revisions by ${producers[0][0].replace('./', '')}`;
   }

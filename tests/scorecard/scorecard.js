@@ -36,7 +36,7 @@ export async function scorecard({ only = [], broker, apiKey = API_KEY, into, say
       say(line(result));
     }
     const boundary = await house.boundaryVerdict();
-    say(`${boundary.ok === null ? 'data boundary: not shown' : `${boundary.ok ? 'PASS' : 'FAIL'}  data boundary`}: ${boundary.words}`);
+    say(`${boundary.ok === null ? '' : boundary.ok ? 'PASS  ' : 'FAIL  '}Data boundary: ${boundary.words}`);
     const path = await write(folder, { when, results, boundary, machine: machine(house) });
     return { ok: results.every((one) => one.ok) && boundary.ok !== false, results, boundary, path, folder };
   } finally {

@@ -5,6 +5,7 @@
 //!
 //! Read first: `producer.rs`; each story is a file of its own.
 
+mod boards;
 mod dashboard;
 mod deploy;
 mod devices;
@@ -149,7 +150,7 @@ fn introduce(url: &str, secret: &Secret) {
 }
 
 /// What each producer is called when it has to complain; their stories are in the same order.
-const NAMES: [&str; 5] = ["dashboard", "devices", "deploy", "imports", "incidents"];
+const NAMES: [&str; 6] = ["dashboard", "devices", "deploy", "imports", "incidents", "boards"];
 
 fn story(producer: u64) -> Box<dyn Producer> {
     match producer {
@@ -157,7 +158,8 @@ fn story(producer: u64) -> Box<dyn Producer> {
         1 => Box::new(devices::Devices::new()),
         2 => Box::new(deploy::Deploy::new()),
         3 => Box::new(jobs::Imports::new()),
-        _ => Box::new(jobs::Incidents::new()),
+        4 => Box::new(jobs::Incidents::new()),
+        _ => Box::new(boards::Boards::new()),
     }
 }
 

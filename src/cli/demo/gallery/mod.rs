@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn every_module_that_is_imported_is_there() {
-        for module in SHARED.iter().chain(BOARDS.as_flattened()).filter(|asset| asset.content_type == SCRIPT) {
+        for module in SHARED.iter().chain(BOARDS.as_flattened()).filter(|asset| asset.content_type == SCRIPT)
+        {
             let text = std::str::from_utf8(module.bytes).unwrap();
             let folder = module.path.rsplit_once('/').unwrap().0;
             for rest in text.split("} from '").skip(1) {

@@ -5,8 +5,7 @@
 // Read first: prove.js.
 
 /** One first change and `tries` more; times in milliseconds: acknowledged, delivered, shown. */
-export async function measure(page, { broker, apiKey, key, proof, tries, lostMs }) {
-  const { state } = await page.evaluate(readState, { broker, apiKey, key });
+export async function measure(page, { broker, apiKey, key, state, proof, tries, lostMs }) {
   const all = await page.evaluate(timeChanges, { broker, apiKey, key, state, proof, tries, lostMs });
   const [first, ...rest] = all.filter(({ delivered }) => delivered !== null);
   const lost = all.filter(({ delivered }) => delivered === null).length;
@@ -20,13 +19,7 @@ function summed(values, first) {
   return { median: round(sorted[Math.floor(sorted.length / 2)]), worst: round(sorted.at(-1)), first: round(first) };
 }
 
-// What follows runs in the page.
-
-async function readState({ broker, apiKey, key }) {
-  const answer = await fetch(`${broker}/api/lux/${key}`, { headers: { Authorization: `Bearer ${apiKey}` } });
-  return { state: answer.ok ? (await answer.json()).data : {} };
-}
-
+/** Runs in the page. */
 async function timeChanges({ broker, apiKey, key, state, proof, tries, lostMs }) {
   const LOST_MAX = 2;
   const address = `${broker.replace(/^http/, 'ws')}/api/lux/stream/${key}`;

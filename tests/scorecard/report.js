@@ -10,7 +10,7 @@ const LIMITS = `**What the times prove.** They were taken inside the page that s
 hands a PUT to the browser until the browser has the answer (acknowledged), until a WebSocket of that page has the frame (delivered), and
 until the text stands in the page's document (shown). All three contain Chromium's own work, the network stack of this machine twice, and
 the broker. \`first\` is the page's first PUT: the browser asks the broker for CORS's permission before it, and may have to open a connection.
-One change at a time.
+One change at a time. The page shows what its own stream brings; the frame is timed on a second one, so either may be first.
 
 **What they do not.** They say nothing of other networks: a round trip to a distant broker comes on top. They say nothing of load (see
 \`loadtest/\`), of thousands of viewers, or of the screen's own delay. Twenty changes have no meaningful 99th percentile, so none is given.

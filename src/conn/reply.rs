@@ -95,7 +95,12 @@ pub fn write_stream_head(
     }
 }
 
-fn write_outcome(outbox: &mut Outbox, outcome: &Outcome, format: &Format, letterhead: &Letterhead<'_>) -> u16 {
+fn write_outcome(
+    outbox: &mut Outbox,
+    outcome: &Outcome,
+    format: &Format,
+    letterhead: &Letterhead<'_>,
+) -> u16 {
     match outcome {
         Outcome::Written { record, .. } if format.minimal => {
             let answer = Answer { etag: Some(record.rev()), applied: true, ..Answer::new(204) };

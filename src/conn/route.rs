@@ -13,8 +13,8 @@ use compact_str::CompactString;
 
 use crate::access::{Access, HolderId, Origins};
 use crate::conn::accept;
-use crate::conn::caller::{allows_origin, behind_proxy};
 use crate::conn::call::{Call, Cors, Exchange, Format, Listing, Protocol, Question, Reply, Viewing};
+use crate::conn::caller::{allows_origin, behind_proxy};
 use crate::conn::manners::Manners;
 use crate::console;
 use crate::guard::Guard;

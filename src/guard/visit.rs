@@ -193,10 +193,7 @@ mod tests {
     #[test]
     fn a_line_says_who_asked_what_and_what_came_of_it() {
         let (text, json) = lines(&line(Happening::Request, Some(visit("/api/lux/a?apiKey=x", "curl/8"))));
-        assert_eq!(
-            text,
-            "T request PUT /api/lux/a 200 187B 41us key=wall from=192.0.2.7 agent=\"curl/8\"\n"
-        );
+        assert_eq!(text, "T request PUT /api/lux/a 200 187B 41us key=wall from=192.0.2.7 agent=\"curl/8\"\n");
         assert_eq!(
             json,
             r#"{"time":"T","event":"request","method":"PUT","path":"/api/lux/a","status":200,"bytes":187,"us":41,"key":"wall","address":"192.0.2.7","agent":"curl/8"}"#

@@ -164,7 +164,7 @@ mod tests {
             ("cores = \n", 1, "name = value"),
             ("trusted_proxies = [\"10.0.0.1/8\"]\n", 1, "10.0.0.0/8"),
             ("\ntrusted_proxies = \"alb\"\n", 2, "2001:db8::/32"),
-            ("access_log = true\n", 1, "`json`"),
+            ("access_log = \"on\"\n", 1, "`json`"),
         ] {
             let fault = parse(text, None).unwrap_err();
             assert_eq!(fault.line, line, "{text}{fault}");

@@ -80,7 +80,7 @@ pub enum WireError {
     ConnectsTooFast(usize),
     /// The key, or the API key, may be written so many times a second: 429. Which of the two.
     WritesTooFast(&'static str, usize),
-    /// What peers send takes all the memory it may: 503.
+    /// What peers send takes all the memory it may: 503 and close.
     Overloaded,
     /// The broker is stopping: 503.
     Draining,

@@ -109,7 +109,9 @@ impl WireError {
             WireError::NotFound | WireError::NoState | WireError::MethodNotAllowed(_) => false,
             WireError::NotAcceptable | WireError::PreconditionFailed | WireError::PatchType => false,
             WireError::TooManyPatterns(_) | WireError::KeysFull(_) | WireError::StateMemoryFull(_) => false,
-            WireError::WritesTooFast(..) | WireError::Overloaded => false,
+            // A body that is not wanted is not read to its end, either.
+            WireError::Overloaded => true,
+            WireError::WritesTooFast(..) => false,
             WireError::Draining | WireError::BadMessage(_) => false,
         }
     }
@@ -347,7 +349,7 @@ mod tests {
             (WireError::AddressFull(9), 429, true),
             (WireError::ConnectsTooFast(9), 429, true),
             (WireError::WritesTooFast("this key", 9), 429, false),
-            (WireError::Overloaded, 503, false),
+            (WireError::Overloaded, 503, true),
             (WireError::Frame(FrameError::Opcode), 400, true),
             (WireError::MessageTooLarge(4711), 413, true),
             (WireError::BadMessage("not a command"), 400, false),

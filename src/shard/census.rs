@@ -48,6 +48,12 @@ pub struct Census {
     pub looks: usize,
     /// Places in the lists of connections to send to, to read from and to close.
     pub lines: usize,
+    /// Memory promised to peers for what they send and are answered.
+    pub peer_bytes: usize,
+    /// Connections that are being told that they may not stay.
+    pub turned_away: usize,
+    /// Lines of the access log that wait.
+    pub log_lines: usize,
 }
 
 /// What one connection is owed.
@@ -82,6 +88,9 @@ impl Shard {
             looks: self.timers.len(),
             lines: self.ready.len() + self.resumed.len() + self.closes.len(),
             viewers: self.counters.viewers as usize,
+            peer_bytes: self.memory.used_bytes(),
+            turned_away: self.turned_away,
+            log_lines: self.lines.len(),
             ..Census::default()
         };
         for (_, entry) in self.store.with_prefix("") {

@@ -139,11 +139,15 @@ impl Http {
 
     /// Bytes of memory that were promised to this connection for what it sends.
     pub fn weight(&self) -> usize {
-        let body = match &self.stage {
+        HTTP_BYTES + self.held.capacity() + self.body_bytes() + self.away_bytes
+    }
+
+    /// The part of it that was promised to a body.
+    pub fn body_bytes(&self) -> usize {
+        match &self.stage {
             Stage::Body(body) => body.most_bytes + body.most_bytes.min(BODY_READ_BYTES),
             Stage::Waiting | Stage::Head { .. } | Stage::Answering => 0,
-        };
-        HTTP_BYTES + self.held.capacity() + body + self.away_bytes
+        }
     }
 
     /// Whether somebody is between `begin_reading` and `end_reading`.

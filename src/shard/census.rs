@@ -50,6 +50,8 @@ pub struct Census {
     pub lines: usize,
     /// Memory promised to peers for what they send and are answered.
     pub peer_bytes: usize,
+    /// Those of them that were promised to bodies.
+    pub body_bytes: usize,
     /// Connections that are being told that they may not stay.
     pub turned_away: usize,
     /// Lines of the access log that wait.
@@ -102,6 +104,9 @@ impl Shard {
             census.connections += 1;
             census.watches += debt.watches;
             census.owed += debt.owed;
+            if let Speech::Http(http, _) = &conn.speech {
+                census.body_bytes += http.body_bytes();
+            }
             census.waiting_bytes += debt.answer_bytes + debt.held_bytes;
         }
         census

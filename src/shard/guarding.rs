@@ -16,10 +16,13 @@ use crate::guard::rate::{Bucket, Rate};
 use crate::guard::tally::Denied;
 use crate::guard::visit::{Happening, Line, Visit};
 use crate::ids::{ConnId, KeyId};
-use crate::limits::REFUSED_AT_ONCE_MAX;
+use crate::limits::{REFUSED_AT_ONCE_MAX, SMALL_BODY_BYTES};
 use crate::shard::Shard;
 use crate::time::Now;
 use crate::wire::WireError;
+
+/// Come back later: in the registry of close codes (RFC 6455, section 11.7).
+const CLOSE_TRY_LATER: u16 = 1013;
 
 /// Who is at the other end of a connection; kept only where somebody wants to know.
 pub struct Caller {
@@ -125,6 +128,9 @@ impl Shard {
             self.memory.change(http.weighed_bytes, 0);
             self.turned_away -= usize::from(http.is_turned_away);
         }
+        if let Some(bytes) = self.talkers.remove(&slot) {
+            self.memory.change(bytes, 0);
+        }
         let caller = self.callers.get_mut(slot as usize).and_then(Option::take);
         if let Some(counted) = caller.and_then(|caller| caller.counted) {
             self.addresses.closed(&counted);
@@ -163,6 +169,31 @@ impl Shard {
         let bytes = http.weight() + conn.outbox.answer_bytes();
         let before = std::mem::replace(&mut http.weighed_bytes, bytes);
         self.memory.change(before, bytes);
+    }
+
+    /// Counts anew what a viewer takes in the middle of a message. Few ever are, so they stand in a list of their
+    /// own; past the mark they are sent away, since nobody was promised memory for long messages.
+    pub(super) fn weigh_viewer(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Speech::Stream(stream) = &mut conn.speech else { return };
+        let bytes = stream.held_bytes();
+        if bytes == 0 && self.talkers.is_empty() {
+            return;
+        }
+        let room =
+            self.memory.room_bytes(self.house.limits.memory_mark_bytes / usize::from(self.owner.shards()));
+        let before = self.talkers.remove(&id.slot).unwrap_or_default();
+        let is_too_much = bytes > SMALL_BODY_BYTES && bytes > before + room;
+        let kept = if is_too_much { 0 } else { bytes };
+        self.memory.change(before, kept);
+        if is_too_much {
+            stream.forget_message();
+            self.memory.refuse(self.mark_bytes(), self.now);
+            return self.close_viewer(id, CLOSE_TRY_LATER, "the broker is short of memory; come back");
+        }
+        if kept > 0 {
+            self.talkers.insert(id.slot, kept);
+        }
     }
 
     /// Something that was asked does not fit.

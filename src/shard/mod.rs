@@ -28,7 +28,7 @@ mod timers;
 mod viewers;
 mod writes;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::access::{Access, Origins};
@@ -112,6 +112,8 @@ pub struct Shard {
     /// How fast keys are written, by their slot; empty where that is not bounded.
     paces: Vec<Pace>,
     memory: Memory,
+    /// Viewers in the middle of a message, by their slot, and what that takes.
+    talkers: BTreeMap<u32, usize>,
     /// What the access log is to say.
     lines: Vec<Line>,
 }
@@ -155,6 +157,7 @@ impl Shard {
             turned_away: 0,
             paces: Vec::new(),
             memory: Memory::default(),
+            talkers: BTreeMap::new(),
             lines: Vec::new(),
         }
     }
@@ -192,7 +195,10 @@ impl Shard {
         let Some(conn) = self.conns.get(id) else { return };
         match (conn.life, &conn.speech) {
             (Life::Open, Speech::Http(..)) => self.read_requests(id, bytes),
-            (Life::Open, Speech::Stream(_)) => self.read_viewer(id, bytes),
+            (Life::Open, Speech::Stream(_)) => {
+                self.read_viewer(id, bytes);
+                self.weigh_viewer(id);
+            }
             (Life::Closing | Life::Lingering | Life::Over, _) => {}
         }
     }

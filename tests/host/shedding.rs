@@ -5,7 +5,8 @@
 //!
 //! Read first: `help/witness.rs`, `docs/operations.md` (guards).
 
-use crate::harness::{Http, Setup, put};
+use crate::harness::socket::frame;
+use crate::harness::{Http, RawSocket, Setup, put};
 use crate::help::{Memory, Patience, Witness, figures, has_answer, make_room_for_peers, wait_until_served};
 
 const UPLOADS: usize = 1_500;
@@ -111,5 +112,36 @@ fn a_thousand_heads_that_never_end_do_not_pass_the_mark() {
     drop(peers);
     broker.line_with("there is memory again");
     wait_until_served(&broker);
+    witness.end_with(broker);
+}
+
+#[test]
+fn viewers_in_the_middle_of_long_messages_do_not_pass_the_mark() {
+    make_room_for_peers();
+    let broker = Setup::cores(1).limit("memory_mark", "4 MiB").start();
+    let mut witness = Witness::of(&broker);
+    let memory = Memory::of(&broker);
+    let message = frame(0x81, &vec![b' '; BODY_BYTES]);
+    let mut talkers: Vec<RawSocket> = (0..100).map(|_| RawSocket::open_synced(&broker, "/talk")).collect();
+    for talker in &mut talkers {
+        talker.send(&message[..message.len() - 10_000]);
+    }
+    broker.line_with("the memory mark of this core is reached");
+    memory.assert_grew_less_than_mib(12);
+    // Some fitted, and are answered; the others were told to come back.
+    let (mut heard, mut sent_away) = (0, 0);
+    for talker in &mut talkers {
+        talker.try_send(&message[message.len() - 10_000..]);
+        let frame = talker.next().expect("an answer or a close");
+        match (frame.opcode, frame.payload.as_slice()) {
+            (1, text) if text.starts_with(b"{\"error\"") => heard += 1,
+            (8, [high, low, ..]) if u16::from_be_bytes([*high, *low]) == 1013 => sent_away += 1,
+            _ => panic!("{frame:?}"),
+        }
+    }
+    assert!(heard > 0 && sent_away > 0, "{heard} were heard, {sent_away} sent away");
+    witness.round();
+    drop(talkers);
+    broker.line_with("there is memory again");
     witness.end_with(broker);
 }

@@ -122,9 +122,9 @@ impl Shard {
                 self.changed(key);
             }
         } else {
-            self.wait(id, Waiting::Owner(format));
             let away_bytes = question.bytes();
             self.with_http(id, |http| http.away_bytes = away_bytes);
+            self.wait(id, Waiting::Owner(format));
             self.tell(owner, PeerMessage::Ask { ticket: id, question });
         }
     }

@@ -91,9 +91,9 @@ impl Shard {
                 Speech::Stream(_) => self.read_viewer_on(id),
             }
         }
-        self.weigh(id);
         self.queue(id);
         self.resume(id);
+        self.weigh(id);
     }
 
     /// How many bytes to read from a connection next; 0: not now, [`Shard::next_read`] will name it.

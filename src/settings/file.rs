@@ -24,11 +24,12 @@ use crate::guard::address::Network;
 use crate::operator_error::OperatorError;
 use crate::toml_lines::{Document, Fault, Field, Table};
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "listen",
     "cores",
     "state_dir",
     "keys",
+    "license",
     "allow_origin",
     "log_format",
     "log_level",
@@ -69,6 +70,7 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
         "cores" => layer.cores = Some(value(field, parse_cores)?),
         "state_dir" => layer.state_dir = Some(path(field, home)?),
         "keys" => layer.keys_file = Some(path(field, home)?),
+        "license" => layer.license = Some(path(field, home)?),
         "allow_origin" => layer.allow_origins = origins(field)?,
         "log_format" => layer.log_format = Some(value(field, str::parse)?),
         "log_level" => layer.log_level = Some(field.text()?.to_owned()),

@@ -51,6 +51,7 @@ use crate::shard::link::Link;
 use crate::shard::owner::Owner;
 use crate::shard::store::Store;
 use crate::shard::timers::Timers;
+use crate::terms::Held;
 use crate::time::{Deadline, Now};
 use crate::wire::WireError;
 use crate::wire::response::DateLine;
@@ -116,6 +117,8 @@ pub struct Shard {
     talkers: BTreeMap<u32, usize>,
     /// What the access log is to say.
     lines: Vec<Line>,
+    /// What `/metrics` shows of the license.
+    license: Option<Arc<Held>>,
 }
 
 impl Shard {
@@ -159,6 +162,7 @@ impl Shard {
             memory: Memory::default(),
             talkers: BTreeMap::new(),
             lines: Vec::new(),
+            license: None,
         }
     }
 
@@ -235,6 +239,11 @@ impl Shard {
         let old = std::mem::replace(&mut self.house.access, access);
         self.carry_holders_over(&old);
         self.check_holders();
+    }
+
+    /// The license was read; none is an evaluation. It is shown, and nothing depends on it.
+    pub fn hold_license(&mut self, license: Option<Arc<Held>>) {
+        self.license = license;
     }
 
     /// When [`Shard::woken`] is due next.

@@ -10,6 +10,7 @@ mod access;
 mod guards;
 mod harness;
 mod http;
+mod license;
 mod life;
 mod limits;
 mod promises;

@@ -164,7 +164,9 @@ fn await_storm(fleet: &mut Fleet, flows: &mut [Flow], news: &mpsc::Receiver<News
         match news.try_recv() {
             Ok(news) => return Ok(news),
             Err(mpsc::TryRecvError::Empty) => {}
-            Err(mpsc::TryRecvError::Disconnected) => return Err(Failure::new("the storm's thread has ended")),
+            Err(mpsc::TryRecvError::Disconnected) => {
+                return Err(Failure::new("the storm's thread has ended"));
+            }
         }
     }
 }

@@ -14,8 +14,11 @@ use compact_str::CompactString;
 use crate::access::{Access, HolderId, Origins};
 use crate::conn::accept;
 use crate::conn::call::{Call, Cors, Exchange, Format, Listing, Protocol, Question, Reply, Viewing};
+use crate::conn::caller::{allows_origin, behind_proxy};
 use crate::conn::manners::Manners;
 use crate::console;
+use crate::guard::Guard;
+use crate::guard::rate::Rate;
 use crate::ids::{Epoch, Rev};
 use crate::key::{Key, Pattern};
 use crate::limits::{LIST_RECORDS_MAX, Limits, WAIT_SECONDS_MAX};
@@ -41,6 +44,8 @@ pub struct House {
     pub manners: Manners,
     /// The broker is stopping.
     pub draining: bool,
+    /// Who is being read, and what was counted of late.
+    pub guard: Guard,
 }
 
 /// A request whose body, if it needs one, is still to come.
@@ -112,15 +117,6 @@ pub fn format(head: &Head<'_>, house: &House) -> Format {
         cors,
         ..Format::default()
     }
-}
-
-/// Whether the page that asks, if a page asks, may: one of an allowed origin, or one of the broker's own.
-fn allows_origin(head: &Head<'_>, house: &House) -> bool {
-    let origin = head.field("origin");
-    let own = origin
-        .and_then(|origin| origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://")));
-    let is_own = own.is_some() && own == head.field("host");
-    is_own || house.origins.allows(origin)
 }
 
 fn prefers_minimal(value: &[u8]) -> bool {
@@ -199,6 +195,7 @@ fn key(
     if house.draining {
         return Err(WireError::Draining);
     }
+    house.guard.count_write(house.access.name(holder), Rate::new(house.limits.writes_per_api_key), now)?;
     format.may_read = house.access.may_read(holder, &Pattern::Exact(key.clone()));
     // What a patch makes is more than its producer wrote: only a reader sees it.
     format.minimal |= head.method == Method::Patch && !format.may_read;
@@ -306,6 +303,7 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     only_get(head, ALLOW_PAGE)?;
     let secret = head.bearer().or(query.api_key.as_deref()).or(handshake.as_ref().and_then(|h| h.key));
     let holder = house.access.identify(secret, now.wall_ms)?;
+    house.guard.holder.set(Some(holder));
     let patterns = stream_patterns(path_pattern, &query, house)?;
     for pattern in &patterns {
         may_read(house, holder, pattern)?;
@@ -328,7 +326,8 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     let last_event = head.field("last-event-id").and_then(|id| std::str::from_utf8(id).ok());
     let since = query.since.as_deref().or(last_event).filter(|_| single);
     let since = since.and_then(|text| since_rev(text, &house.epoch));
-    Ok(Call::Stream(Viewing { patterns: Some(patterns), single, since, holder, protocol }))
+    let behind = behind_proxy(head, house);
+    Ok(Call::Stream(Viewing { patterns: Some(patterns), single, since, holder, behind, protocol }))
 }
 
 fn since_rev(text: &str, epoch: &Epoch) -> Option<Rev> {
@@ -388,7 +387,9 @@ fn stream_patterns(
 }
 
 fn identify(head: &Head<'_>, house: &House, now: Now) -> Result<HolderId, WireError> {
-    house.access.identify(head.bearer(), now.wall_ms)
+    let holder = house.access.identify(head.bearer(), now.wall_ms)?;
+    house.guard.holder.set(Some(holder));
+    Ok(holder)
 }
 
 fn may_read(house: &House, holder: HolderId, pattern: &Pattern) -> Result<(), WireError> {

@@ -116,6 +116,21 @@ impl Stream {
         }
     }
 
+    /// Memory that what it is saying takes, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        match &self.speech {
+            Speech::Socket(reader) => reader.held_bytes(),
+            Speech::Events => 0,
+        }
+    }
+
+    /// What it was saying is not heard to its end.
+    pub fn forget_message(&mut self) {
+        if let Speech::Socket(reader) = &mut self.speech {
+            *reader = FrameReader::default();
+        }
+    }
+
     /// Whether a command waits; nothing is read behind it.
     pub fn has_command_waiting(&self) -> bool {
         self.later.as_ref().is_some_and(|later| later.command.is_some())

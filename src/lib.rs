@@ -27,6 +27,8 @@ pub mod operator_error;
 pub mod runtime;
 pub mod settings;
 pub mod shard;
+pub mod snapshot;
+pub mod snapshot_dir;
 pub mod time;
 pub mod toml_lines;
 pub mod wire;

@@ -41,6 +41,8 @@ pub struct House {
     pub manners: Manners,
     /// The broker is stopping.
     pub draining: bool,
+    /// States outlive the process, so that it may take writes to its end.
+    pub keeps: bool,
 }
 
 /// A request whose body, if it needs one, is still to come.
@@ -101,8 +103,7 @@ pub fn format(head: &Head<'_>, house: &House) -> Format {
         (false, Some(origin)) if allows_origin(head, house) => {
             Cors::Only(CompactString::from_utf8_lossy(origin))
         }
-        (false, Some(_)) => Cors::Refused,
-        (false, None) => Cors::Refused,
+        (false, Some(_) | None) => Cors::Refused,
     };
     let minimal = head.fields("prefer").any(prefers_minimal);
     Format {
@@ -196,7 +197,7 @@ fn key(
     if !house.access.may_write(holder, &key) {
         return Err(WireError::Forbidden(format!("write {key}")));
     }
-    if house.draining {
+    if house.draining && !house.keeps {
         return Err(WireError::Draining);
     }
     format.may_read = house.access.may_read(holder, &Pattern::Exact(key.clone()));

@@ -10,6 +10,7 @@ pub mod census;
 pub mod contract;
 pub mod interest;
 pub mod owner;
+pub mod saving;
 
 mod conns;
 mod ending;
@@ -34,7 +35,7 @@ use crate::access::{Access, Origins};
 use crate::conn::manners::Manners;
 use crate::conn::route::House;
 use crate::conn::{Life, Speech};
-use crate::counters::Counters;
+use crate::counters::{Counters, Saved};
 use crate::ids::{ConnId, Epoch, KeyId, ShardId};
 use crate::limits::{Limits, REFUSED_AT_ONCE_MAX};
 use crate::shard::conns::Conns;
@@ -95,6 +96,8 @@ pub struct Shard {
     /// Connections that may be read again.
     resumed: VecDeque<ConnId>,
     counters: Counters,
+    /// How the snapshots of the process did when this core was told, and when that was.
+    saved: Option<(Saved, u64)>,
 }
 
 impl Shard {
@@ -106,7 +109,7 @@ impl Shard {
         Shard {
             id,
             owner: Owner::new(hash_seed, shards),
-            house: House { epoch, limits, access, origins, manners: Manners::default(), draining: false },
+            house: House { epoch, limits, access, origins, manners: Manners::default(), draining: false, keeps: false },
             now: Now::default(),
             date: DateLine::default(),
             store: Store::default(),
@@ -123,6 +126,7 @@ impl Shard {
             closes: VecDeque::new(),
             resumed: VecDeque::new(),
             counters: Counters::default(),
+            saved: None,
         }
     }
 
@@ -218,6 +222,7 @@ impl Shard {
             keys: self.store.keys_live() as u64,
             state_bytes: self.store.bytes_live() as u64,
             link_waiting: self.links.iter().map(|link| link.len() as u64).sum(),
+            saved: self.saved_now(),
             ..self.counters.clone()
         }
     }

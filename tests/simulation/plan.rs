@@ -36,16 +36,20 @@ pub enum Fault {
     Wall,
     /// API keys that are revoked, narrowed and expire.
     Revoke,
-    /// The broker stops in order and starts again, as another epoch.
+    /// The broker stops in order and starts again; without snapshots as another epoch.
     Restart,
     /// Hardly any deletion is remembered.
     Tombstones,
     /// Room for few keys, or for little memory.
     Room,
+    /// States outlive the broker: they are saved now and then, and when it stops.
+    Snapshot,
+    /// The broker is gone without a word, and starts again.
+    Crash,
 }
 
 /// All of them.
-pub const FAULTS: [Fault; 13] = [
+pub const FAULTS: [Fault; 15] = [
     Fault::Short,
     Fault::Reset,
     Fault::Vanish,
@@ -59,6 +63,8 @@ pub const FAULTS: [Fault; 13] = [
     Fault::Restart,
     Fault::Tombstones,
     Fault::Room,
+    Fault::Snapshot,
+    Fault::Crash,
 ];
 
 impl Fault {
@@ -78,6 +84,8 @@ impl Fault {
             Fault::Restart => "restart",
             Fault::Tombstones => "tombstones",
             Fault::Room => "room",
+            Fault::Snapshot => "snapshot",
+            Fault::Crash => "crash",
         }
     }
 

@@ -307,7 +307,9 @@ mod tests {
         let closed = Machine { state_dir: Place::Closed, ..machine() };
         assert_eq!(check(&settings(), &closed, Ok(vec![]), "state directory").mark, Mark::Fail);
         let open = Settings { insecure_open: true, ..settings() };
-        assert_eq!(check(&open, &closed, Ok(vec![]), "state directory").mark, Mark::Ok);
+        assert_eq!(check(&open, &closed, Ok(vec![]), "state directory").mark, Mark::Warn);
+        let passing = Settings { memory_only: true, ..open };
+        assert_eq!(check(&passing, &closed, Ok(vec![]), "state directory").mark, Mark::Ok);
         let keys = Err(OperatorError::new("line 3", "write it"));
         assert_eq!(check(&settings(), &machine(), keys, "API keys").mark, Mark::Fail);
     }

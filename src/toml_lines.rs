@@ -145,9 +145,7 @@ impl<'d> Field<'d> {
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Boolean(_) => {
                 Ok(self.text[self.value.span()].trim().replace('_', ""))
             }
-            DeValue::Array(_) | DeValue::Table(_) => {
-                Err(self.wrong_kind("a number, or text in \"quotes\""))
-            }
+            DeValue::Array(_) | DeValue::Table(_) => Err(self.wrong_kind("a number, or text in \"quotes\"")),
         }
     }
 

@@ -212,7 +212,8 @@ impl Saving {
                 Err(RecvTimeoutError::Timeout) => {
                     self.round();
                     let rest = self.every * 2_u32.pow(self.failed.min(6));
-                    due = Instant::now() + if self.failed > 0 { rest.min(REST_MAX.max(self.every)) } else { rest };
+                    due = Instant::now()
+                        + if self.failed > 0 { rest.min(REST_MAX.max(self.every)) } else { rest };
                 }
             }
         }
@@ -226,8 +227,11 @@ impl Saving {
     fn last_round(&mut self) {
         let began = Instant::now();
         // A second time about everything, where the first could not or must not be about changes alone.
-        if !(self.round() && !self.wants_everything) && !(self.round() && !self.wants_everything) {
-            tracing::error!("the last states could not be saved; the next start goes on from the snapshot before");
+        let is_saved = (0..2).any(|_| self.round() && !self.wants_everything);
+        if !is_saved {
+            tracing::error!(
+                "the last states could not be saved; the next start goes on from the snapshot before"
+            );
             return;
         }
         match self.writer.mark(&self.epoch, self.floor) {

@@ -212,10 +212,7 @@ mod tests {
         let (short, long) = (settle(&text), settle(&text.lines().map(uncomment).collect::<String>()));
         assert_eq!(format!("{:?}", short.limits), format!("{:?}", long.limits));
         assert_eq!((short.listen, &short.log), (long.listen, &long.log));
-        assert_eq!(
-            (short.memory_only, short.snapshot_every_ms),
-            (long.memory_only, long.snapshot_every_ms)
-        );
+        assert_eq!((short.memory_only, short.snapshot_every_ms), (long.memory_only, long.snapshot_every_ms));
         assert_eq!((&short.state_dir, &short.keys_file), (&long.state_dir, &long.keys_file));
         assert_eq!(long.check(), Ok(()));
     }

@@ -255,7 +255,10 @@ pub fn parse_cores(text: &str) -> Result<usize, String> {
 /// What to write instead.
 pub fn parse_snapshot_every(text: &str) -> Result<u64, String> {
     let fits = |ms: &u64| (100..=3_600_000).contains(ms);
-    units::parse_duration_ms(text).ok().filter(fits).ok_or_else(|| "write a time from 100ms to 1h, as 5s".into())
+    units::parse_duration_ms(text)
+        .ok()
+        .filter(fits)
+        .ok_or_else(|| "write a time from 100ms to 1h, as 5s".into())
 }
 
 /// How many cores this process may use.

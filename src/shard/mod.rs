@@ -109,7 +109,15 @@ impl Shard {
         Shard {
             id,
             owner: Owner::new(hash_seed, shards),
-            house: House { epoch, limits, access, origins, manners: Manners::default(), draining: false, keeps: false },
+            house: House {
+                epoch,
+                limits,
+                access,
+                origins,
+                manners: Manners::default(),
+                draining: false,
+                keeps: false,
+            },
             now: Now::default(),
             date: DateLine::default(),
             store: Store::default(),

@@ -89,7 +89,8 @@ impl World {
     fn begin_round(&mut self) {
         let disk = &mut self.disk;
         let is_needed = disk.blocks.is_none() || disk.wants_everything;
-        let round = if is_needed || self.chance.saves.once_in(6) { Round::Everything } else { Round::Changes };
+        let round =
+            if is_needed || self.chance.saves.once_in(6) { Round::Everything } else { Round::Changes };
         if round == Round::Everything {
             disk.generation += 1;
             let (blocks, header) = Blocks::begin(disk.generation, self.now.wall_ms);
@@ -111,7 +112,8 @@ impl World {
         let shard = &mut self.cores[core].shard;
         if way.begun.insert(core) {
             shard.begin_round(way.round);
-            for (key, life) in self.truth.keys.iter().enumerate().filter(|(key, _)| self.owners[*key] == core) {
+            for (key, life) in self.truth.keys.iter().enumerate().filter(|(key, _)| self.owners[*key] == core)
+            {
                 way.floors[key] = (life.newest, life.is_live);
             }
             return Ok(());
@@ -260,7 +262,8 @@ impl World {
         };
         hold(contents.damage.is_empty(), PROMISE, || format!("{:?}", contents.damage))?;
         let mark = Mark::read(&mark).filter(|mark| mark.vouches_for(contents.generation, contents.len, true));
-        let (epoch, floor) = mark.as_ref().map_or((fresh, (Rev(0), 0)), |mark| (mark.epoch.clone(), mark.floor));
+        let (epoch, floor) =
+            mark.as_ref().map_or((fresh, (Rev(0), 0)), |mark| (mark.epoch.clone(), mark.floor));
         Ok(Found { epoch, is_clean: mark.is_some(), contents: Some(contents), floor })
     }
 

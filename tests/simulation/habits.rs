@@ -226,12 +226,6 @@ impl Habits {
                 (self.pace[7], self.pace[9], self.lasts) = (32, 8, true);
                 (self.leaves_once_in, self.role) = (30, Some(Role::Socket));
             }
-            9 => {
-                // The same with deletions that are remembered, and nobody but who restarts.
-                self.faults = &[Fault::Snapshot, Fault::Restart];
-                (self.keys, self.deletions, self.padding) = (Some(2), Some(5), Some(0));
-                (self.pace[7], self.pace[9], self.lasts) = (16, 4, true);
-            }
             _ => {}
         }
     }

@@ -30,7 +30,8 @@ pub fn finding(settings: &Settings, wall_ms: u64) -> Finding {
 
 fn judge(seen: &Seen, wall_ms: u64) -> Finding {
     let age = format_duration_ms(wall_ms.saturating_sub(seen.last_ms) / 1_000 * 1_000);
-    let keys = if seen.keys == 1 { "1 key".to_owned() } else { format!("{} keys", format_count(seen.keys as u64)) };
+    let keys =
+        if seen.keys == 1 { "1 key".to_owned() } else { format!("{} keys", format_count(seen.keys as u64)) };
     let found = format!("{keys}, {}, {age} old, in {}", format_bytes(seen.bytes), seen.path);
     if !seen.damage.is_empty() {
         let damage: Vec<String> = seen.damage.iter().map(ToString::to_string).collect();

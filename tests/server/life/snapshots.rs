@@ -73,7 +73,8 @@ fn a_stop_and_a_start_change_nothing_whatever_the_number_of_cores() {
     }
     first.ask(put("gone", "1")).expect(201);
     first.ask(delete("gone")).expect(204);
-    let (record, listing) = (first.ask(get("board")).text().to_owned(), first.ask(list("")).text().to_owned());
+    let (record, listing) =
+        (first.ask(get("board")).text().to_owned(), first.ask(list("")).text().to_owned());
     first.stop();
     for cores in [2, 4, 1] {
         let broker = start(cores, &home);
@@ -348,5 +349,7 @@ fn lux_check_says_how_the_snapshot_is() {
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     let said = check();
     assert!(said.contains("damaged") && said.contains("from byte"), "{said}");
-    assert!(String::from_utf8(setup().args(&["--memory-only"]).check().stdout).unwrap().contains("memory only"));
+    assert!(
+        String::from_utf8(setup().args(&["--memory-only"]).check().stdout).unwrap().contains("memory only")
+    );
 }

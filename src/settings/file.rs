@@ -23,11 +23,12 @@ use crate::access::check_origin;
 use crate::operator_error::OperatorError;
 use crate::toml_lines::{Document, Fault, Field, Table};
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "listen",
     "cores",
     "state_dir",
     "keys",
+    "license",
     "memory_only",
     "snapshot_every",
     "allow_origin",
@@ -72,6 +73,7 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
             layer.memory_only = Some(value(field, parse)?);
         }
         "snapshot_every" => layer.snapshot_every_ms = Some(value(field, parse_snapshot_every)?),
+        "license" => layer.license = Some(path(field, home)?),
         "allow_origin" => layer.allow_origins = origins(field)?,
         "log_format" => layer.log_format = Some(value(field, str::parse)?),
         "log_level" => layer.log_level = Some(field.text()?.to_owned()),

@@ -47,6 +47,10 @@ pub struct Settings {
     pub memory_only: bool,
     /// Between two snapshots, in milliseconds.
     pub snapshot_every_ms: u64,
+    /// The license's file, where it is not one of the usual.
+    pub license: Option<PathBuf>,
+    /// The key that licenses are verified with, where it is not the vendor's. A flag only.
+    pub vendor_key: Option<PathBuf>,
     /// Everybody may do everything.
     pub insecure_open: bool,
     /// Origins whose pages may use the broker; none means any.
@@ -95,6 +99,8 @@ pub struct Layer {
     pub memory_only: Option<bool>,
     /// See [`Settings::snapshot_every_ms`].
     pub snapshot_every_ms: Option<u64>,
+    /// See [`Settings::license`].
+    pub license: Option<PathBuf>,
     /// See [`Settings::allow_origins`].
     pub allow_origins: Vec<String>,
     /// Limits by name, with their values in the limit's own unit.
@@ -115,6 +121,8 @@ impl Settings {
             state_dir,
             memory_only: false,
             snapshot_every_ms: SNAPSHOT_EVERY_MS_DEFAULT,
+            license: None,
+            vendor_key: None,
             insecure_open: false,
             allow_origins: Vec::new(),
             environment_key: None,
@@ -143,6 +151,7 @@ impl Settings {
                 .snapshot_every_ms
                 .or(file.snapshot_every_ms)
                 .unwrap_or(defaults.snapshot_every_ms),
+            license: flags.license.or(file.license),
             allow_origins,
             limits,
             log: LogSettings {

@@ -45,6 +45,7 @@ use crate::shard::link::Link;
 use crate::shard::owner::Owner;
 use crate::shard::store::Store;
 use crate::shard::timers::Timers;
+use crate::terms::Held;
 use crate::time::{Deadline, Now};
 use crate::wire::response::DateLine;
 
@@ -98,6 +99,8 @@ pub struct Shard {
     counters: Counters,
     /// How the snapshots of the process did when this core was told, and when that was.
     saved: Option<(Saved, u64)>,
+    /// What `/metrics` shows of the license.
+    license: Option<Arc<Held>>,
 }
 
 impl Shard {
@@ -135,6 +138,7 @@ impl Shard {
             resumed: VecDeque::new(),
             counters: Counters::default(),
             saved: None,
+            license: None,
         }
     }
 
@@ -197,6 +201,11 @@ impl Shard {
         let old = std::mem::replace(&mut self.house.access, access);
         self.carry_holders_over(&old);
         self.check_holders();
+    }
+
+    /// The license was read; none is an evaluation. It is shown, and nothing depends on it.
+    pub fn hold_license(&mut self, license: Option<Arc<Held>>) {
+        self.license = license;
     }
 
     /// When [`Shard::woken`] is due next.

@@ -25,6 +25,7 @@ use crate::settings::{LIMIT_NAMES, LimitKind, LimitName, Settings};
 use findings::{Finding, Mark};
 
 const EXAMPLES: &str = "\
+Examples:
   lux check                                 with the flags and variables that `lux serve` would get
   lux check --config lux.toml --cores 4
   lux check --json | jq '.checks[] | select(.mark != \"ok\")'
@@ -60,6 +61,7 @@ struct SettingsReport {
     memory_only: bool,
     snapshot_every_ms: u64,
     keys: String,
+    license: Option<String>,
     config: Option<String>,
     allow_origin: Vec<String>,
     insecure_open: bool,
@@ -154,6 +156,7 @@ impl SettingsReport {
             memory_only: settings.memory_only,
             snapshot_every_ms: settings.snapshot_every_ms,
             keys: settings.keys_file.display().to_string(),
+            license: settings.license.as_ref().map(|path| path.display().to_string()),
             config: settings.config_file.as_ref().map(|path| path.display().to_string()),
             allow_origin: settings.allow_origins.clone(),
             insecure_open: settings.insecure_open,
@@ -178,6 +181,11 @@ impl SettingsReport {
                 "--snapshot-every, LUX_SNAPSHOT_EVERY",
             ),
             ("keys", self.keys.clone(), "--keys, LUX_KEYS"),
+            (
+                "license",
+                self.license.clone().unwrap_or_else(|| "default".to_owned()),
+                "--license, LUX_LICENSE",
+            ),
             ("config", self.config.clone().unwrap_or_else(|| "none".to_owned()), "--config, LUX_CONFIG"),
             ("allow_origin", origins, "--allow-origin, LUX_ALLOW_ORIGIN"),
             ("insecure_open", self.insecure_open.to_string(), "--insecure-open"),

@@ -48,7 +48,35 @@ pub struct Counters {
     pub too_fast: u64,
     /// Lines of the access log that could not be written.
     pub log_lines_dropped: u64,
+    /// The snapshots of the process; one core knows.
+    pub saved: Option<Saved>,
 }
+
+/// How the snapshots of the process are doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// Since everything up to then was on disk, in milliseconds (gauge).
+    pub age_ms: u64,
+    /// Bytes of the snapshot file (gauge).
+    pub bytes: u64,
+    /// Rounds of saving that failed, ever.
+    pub failures: u64,
+    /// How long the last one that did not took, in milliseconds (gauge).
+    pub write_ms: u64,
+}
+
+type SavedRow = (&'static str, &'static str, &'static str, fn(&Saved) -> f64);
+
+const SAVED_ROWS: [SavedRow; 4] = [
+    ("lux_snapshot_age_seconds", "gauge", "Since everything up to then was on disk.", |s| {
+        s.age_ms as f64 / 1e3
+    }),
+    ("lux_snapshot_bytes", "gauge", "Size of the snapshot file.", |s| s.bytes as f64),
+    ("lux_snapshot_failures_total", "counter", "Snapshots that could not be written.", |s| s.failures as f64),
+    ("lux_snapshot_write_seconds", "gauge", "How long the last snapshot took to write.", |s| {
+        s.write_ms as f64 / 1e3
+    }),
+];
 
 type Row = (&'static str, &'static str, &'static str, fn(&Counters) -> u64);
 
@@ -90,5 +118,14 @@ pub fn render(parts: &[(ShardId, Box<Counters>)]) -> String {
             let _ = writeln!(out, "{name}{{core=\"{}\"}} {}", shard.0, read(counters));
         }
     }
+    render_saved(parts, &mut out);
     out
+}
+
+/// The snapshots belong to the process, so their figures have no core; without snapshots there are none.
+fn render_saved(parts: &[(ShardId, Box<Counters>)], out: &mut String) {
+    let Some(saved) = parts.iter().find_map(|(_, counters)| counters.saved) else { return };
+    for (name, kind, help, read) in SAVED_ROWS {
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {}", read(&saved));
+    }
 }

@@ -29,6 +29,8 @@ pub mod operator_error;
 pub mod runtime;
 pub mod settings;
 pub mod shard;
+pub mod snapshot;
+pub mod snapshot_dir;
 pub mod terms;
 pub mod time;
 pub mod toml_lines;

@@ -108,6 +108,12 @@ pub const WAIT_SECONDS_MAX: u64 = 60;
 pub const LIST_RECORDS_MAX: usize = 1_000;
 /// A page of a listing ends early once its records reach this, and `next` says where to go on.
 pub const LIST_BYTES_MAX: usize = 4 * 1024 * KIB;
+/// Records that a core gives out for a snapshot between two other things it does.
+///
+/// Few where assertions are on, so that the simulator's few keys take several parts.
+pub const SAVED_PART_RECORDS: usize = if cfg!(debug_assertions) { 2 } else { 256 };
+/// A part of a snapshot is handed over early once its records reach this.
+pub const SAVED_PART_BYTES: usize = 256 * KIB;
 /// Several small records to one viewer leave in one write up to this; larger ones leave alone, shared.
 pub const BATCH_BYTES_MAX: usize = 16 * KIB;
 /// Answers waiting for a peer that does not read; beyond it the peer is not read either.

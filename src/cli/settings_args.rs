@@ -32,6 +32,9 @@ pub struct SettingsArgs {
     pub place: PlaceArgs,
 
     #[command(flatten)]
+    pub snapshot: SnapshotArgs,
+
+    #[command(flatten)]
     pub license: LicenseArgs,
 
     /// An origin whose pages may use the broker, repeatable [default: any]
@@ -68,6 +71,18 @@ pub struct PlaceArgs {
     /// A TOML file with settings; flags and LUX_* win over it
     #[arg(long, value_name = "FILE", env = "LUX_CONFIG")]
     pub config: Option<PathBuf>,
+}
+
+/// What outlives the process.
+#[derive(Args, Default)]
+pub struct SnapshotArgs {
+    /// Keep states in memory alone: they end with the process
+    #[arg(long, env = "LUX_MEMORY_ONLY", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub memory_only: Option<bool>,
+
+    /// How often changed states go to the snapshot in the state directory [default: 5s]
+    #[arg(long, value_name = "TIME", env = "LUX_SNAPSHOT_EVERY", value_parser = settings::parse_snapshot_every)]
+    pub snapshot_every: Option<u64>,
 }
 
 /// Which license, and whose.
@@ -129,6 +144,8 @@ impl SettingsArgs {
             cores: self.cores,
             state_dir: self.place.state_dir,
             keys_file: self.place.keys,
+            memory_only: self.snapshot.memory_only,
+            snapshot_every_ms: self.snapshot.snapshot_every,
             license: self.license.license,
             allow_origins: self.allow_origin,
             limits: self.limit,

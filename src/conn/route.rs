@@ -46,6 +46,8 @@ pub struct House {
     pub draining: bool,
     /// Who is being read, and what was counted of late.
     pub guard: Guard,
+    /// States outlive the process, so that it may take writes to its end.
+    pub keeps: bool,
 }
 
 /// A request whose body, if it needs one, is still to come.
@@ -106,8 +108,7 @@ pub fn format(head: &Head<'_>, house: &House) -> Format {
         (false, Some(origin)) if allows_origin(head, house) => {
             Cors::Only(CompactString::from_utf8_lossy(origin))
         }
-        (false, Some(_)) => Cors::Refused,
-        (false, None) => Cors::Refused,
+        (false, Some(_) | None) => Cors::Refused,
     };
     let minimal = head.fields("prefer").any(prefers_minimal);
     Format {
@@ -192,7 +193,7 @@ fn key(
     if !house.access.may_write(holder, &key) {
         return Err(WireError::Forbidden(format!("write {key}")));
     }
-    if house.draining {
+    if house.draining && !house.keeps {
         return Err(WireError::Draining);
     }
     house.guard.count_write(house.access.name(holder), Rate::new(house.limits.writes_per_api_key), now)?;

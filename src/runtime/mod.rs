@@ -17,6 +17,8 @@ mod listener;
 mod mesh;
 mod notify;
 mod pulse;
+mod saver;
+mod saving;
 mod share;
 mod signals;
 mod sockets;
@@ -26,7 +28,7 @@ mod worker;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -45,15 +47,21 @@ use crate::runtime::journal::{Journal, Writer};
 use crate::runtime::mesh::{Command, Desk, Port};
 use crate::runtime::notify::Supervisor;
 use crate::runtime::pulse::{Pulse, Pulses};
+use crate::runtime::saver::Saver;
+use crate::runtime::saving::{Beginning, Saving};
 use crate::runtime::share::Share;
 use crate::runtime::signals::Signals;
 use crate::runtime::stopping::Stopping;
 use crate::runtime::worker::Worker;
 use crate::settings::Settings;
+use crate::shard::owner::Owner;
+use crate::shard::saving::Restored;
 use crate::shard::{Config, Shard};
 
 /// How long a stop may take beyond draining: viewers' last frames, lingering connections, the process's end.
 const STOP_BEYOND_DRAIN: Duration = Duration::from_secs(5);
+/// How long the last snapshot may take, on a disk that is slow.
+const STOP_FOR_SNAPSHOT: Duration = Duration::from_secs(60);
 /// How long a reload waits for every core to have heard of it.
 const RELOAD_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -67,6 +75,8 @@ pub struct Broker {
     signals: Signals,
     threads: Vec<JoinHandle<()>>,
     access_log: Option<Writer>,
+    /// Writes snapshots, and ends after the last of the cores.
+    saving: Option<JoinHandle<()>>,
 }
 
 /// What one core's thread begins with.
@@ -81,6 +91,8 @@ struct Start {
     pulse: Pulse,
     proxies: Proxies,
     journal: Option<Journal>,
+    /// What it begins with, and its line to whoever writes snapshots; none without snapshots.
+    kept: Option<(Restored, Saver)>,
 }
 
 impl Broker {
@@ -110,7 +122,18 @@ impl Broker {
         let mut shares = is_shared.then(|| share::among(settings.cores, desk.bells()).into_iter());
         let pulses = Pulses::new(settings.cores, desk.bells().clone());
         let busy = Arc::new(AtomicUsize::new(settings.cores));
-        let (hash_seed, epoch) = (random()?, Epoch::from_bits(random()?));
+        let hash_seed = random()?;
+        let mut beginning = match settings.memory_only {
+            true => None,
+            false => Some(Beginning::find(&settings, &Owner::new(hash_seed, shards))?),
+        };
+        let epoch = match beginning.as_mut().and_then(|beginning| beginning.epoch.take()) {
+            Some(epoch) => epoch,
+            None => Epoch::from_bits(random()?),
+        };
+        let restored = beginning.as_mut().map(|beginning| std::mem::take(&mut beginning.restored));
+        let (savers, lines) = saving::lines(settings.cores);
+        let mut kept = restored.map(|restored| restored.into_iter().zip(savers));
         let (ready, readiness) = channel();
         let mut threads = Vec::with_capacity(settings.cores);
         for (port, listener) in ports.into_iter().zip(listeners) {
@@ -127,24 +150,43 @@ impl Broker {
             };
             let stopping = Stopping::new(limits.drain_ms, busy.clone(), port.bells().clone());
             let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
-            let cores = settings.cores;
             let proxies = Proxies::new(settings.trusted_proxies.clone());
             let journal = access_log.as_ref().map(Writer::journal);
-            let start =
-                Start { config, manners, cores, port, listener, share, stopping, pulse, proxies, journal };
+            let (cores, kept) = (settings.cores, kept.as_mut().and_then(Iterator::next));
+            let start = Start {
+                config,
+                manners,
+                cores,
+                port,
+                listener,
+                share,
+                stopping,
+                pulse,
+                proxies,
+                journal,
+                kept,
+            };
             threads.push(spawn(start, ready.clone())?);
         }
-        for _ in &threads {
-            readiness
-                .recv()
-                .unwrap_or_else(|_| Err(OperatorError::new("a core ended early", "try again")))?;
+        if let Err((error, nobody_served)) = wait_for_all(threads.len(), &readiness) {
+            if nobody_served && let Some(beginning) = beginning {
+                beginning.undo();
+            }
+            return Err(error);
         }
+        let saving = match beginning {
+            Some(beginning) => {
+                let bells = desk.bells().clone();
+                Some(Saving::start(beginning, lines, epoch.clone(), &settings, bells)?)
+            }
+            None => None,
+        };
         tracing::info!(%address, cores = settings.cores, epoch = epoch.as_str(), "the broker listens");
         let license = find_and_log(&settings);
         desk.tell_all(|| Command::License(license.clone()));
         let supervisor = Supervisor::of_environment();
         supervisor.ready(&format!("listening on http://{address}"));
-        Ok(Broker { address, settings, desk, pulses, supervisor, signals, threads, access_log })
+        Ok(Broker { address, settings, desk, pulses, supervisor, signals, threads, access_log, saving })
     }
 
     /// Where it listens; the port that was picked where 0 was asked for.
@@ -160,7 +202,8 @@ impl Broker {
         self.serve();
         tracing::info!("the broker stops");
         let drain = Duration::from_millis(self.settings.limits.drain_ms);
-        self.supervisor.stopping("draining", drain + STOP_BEYOND_DRAIN);
+        let beyond = if self.saving.is_some() { STOP_FOR_SNAPSHOT } else { Duration::ZERO };
+        self.supervisor.stopping("draining", drain + STOP_BEYOND_DRAIN + beyond);
         let (mut desk, signals) = (self.desk, self.signals);
         desk.tell_all(|| Command::Drain);
         let in_a_hurry = move || {
@@ -174,6 +217,9 @@ impl Broker {
         }
         if let Some(access_log) = self.access_log {
             access_log.finish();
+        }
+        if let Some(saving) = self.saving {
+            saving.join().map_err(|_| OperatorError::new("snapshots ended with a fault", "see the log"))?;
         }
         tracing::info!("the broker has stopped");
         Ok(())
@@ -228,6 +274,17 @@ impl Broker {
         };
         self.supervisor.ready(&format!("listening on http://{}; {outcome}", self.address));
     }
+}
+
+/// Waits until every core listens; else why one does not, and whether none of them has begun to serve.
+fn wait_for_all(
+    cores: usize,
+    readiness: &Receiver<Result<(), OperatorError>>,
+) -> Result<(), (OperatorError, bool)> {
+    let early = || Err(OperatorError::new("a core ended early", "try again"));
+    let all: Vec<_> = (0..cores).map(|_| readiness.recv().unwrap_or_else(|_| early())).collect();
+    let nobody_serves = all.iter().all(Result::is_err);
+    all.into_iter().collect::<Result<(), _>>().map_err(|error| (error, nobody_serves))
 }
 
 /// Tells the broker of this process to stop, as SIGTERM does.
@@ -285,7 +342,8 @@ impl Drop for AllOrNone {
 
 fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     let _all_or_none = AllOrNone;
-    let Start { config, manners, cores, port, listener, share, stopping, pulse, proxies, journal } = start;
+    let Start { config, manners, cores, port, listener, share, stopping, pulse, proxies, journal, kept } =
+        start;
     let id = config.id;
     cores::pin(id.index(), cores);
     let runtime = match cores::build_ring() {
@@ -297,11 +355,13 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     };
     let others = (0..config.shards).map(ShardId).filter(|shard| *shard != id).collect();
     let shard = Shard::new(config).with_manners(manners).with_guard(proxies, journal.is_some());
+    let (shard, saver) = restore(shard, kept);
     runtime.block_on(async {
         match Door::new(listener, share) {
             Ok(door) => {
                 let _ = ready.send(Ok(()));
-                let worker = Worker::new(shard, others, port, door, stopping, pulse).with_journal(journal);
+                let worker =
+                    Worker::new(shard, others, port, door, stopping, pulse, saver).with_journal(journal);
                 // As a task beside the one that hears the kernel, it runs in the same round as that one.
                 if let Err(error) = tokio_uring::spawn(worker.run()).await {
                     std::panic::resume_unwind(error.into_panic());
@@ -315,4 +375,16 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
             }
         }
     });
+}
+
+/// Gives a core the states it begins with, if states outlive the process.
+fn restore(shard: Shard, kept: Option<(Restored, Saver)>) -> (Shard, Option<Saver>) {
+    match kept {
+        Some((restored, saver)) => {
+            let mut shard = shard.with_snapshots();
+            shard.restore(restored);
+            (shard, Some(saver))
+        }
+        None => (shard, None),
+    }
 }

@@ -23,6 +23,7 @@ use crate::runtime::door::Door;
 use crate::runtime::journal::Journal;
 use crate::runtime::mesh::{Command, Port};
 use crate::runtime::pulse::Pulse;
+use crate::runtime::saver::Saver;
 use crate::runtime::sockets::{Landed, Sockets};
 use crate::runtime::stopping::Stopping;
 use crate::shard::Shard;
@@ -55,6 +56,8 @@ pub struct Worker {
     stopping: Stopping,
     pulse: Pulse,
     journal: Option<Journal>,
+    /// The line to whoever writes snapshots.
+    saver: Option<Saver>,
 }
 
 impl Worker {
@@ -66,6 +69,7 @@ impl Worker {
         door: Door,
         stopping: Stopping,
         pulse: Pulse,
+        saver: Option<Saver>,
     ) -> Worker {
         Worker {
             shard,
@@ -81,6 +85,7 @@ impl Worker {
             stopping,
             pulse,
             journal: None,
+            saver,
         }
     }
 
@@ -90,9 +95,12 @@ impl Worker {
         self
     }
 
-    /// Runs until the broker has stopped.
+    /// Runs until the broker has stopped, and every state of this core was taken.
     pub async fn run(mut self) {
         std::future::poll_fn(|cx| self.turn(cx)).await;
+        if let Some(saver) = self.saver {
+            saver.finish(&mut self.shard);
+        }
     }
 
     /// One turn: take in, send out, and again while there is something new.
@@ -111,7 +119,8 @@ impl Worker {
             if self.stopping.is_over(self.shard.is_deserted(), now) {
                 return Poll::Ready(());
             }
-            let has_more = !is_all || self.is_crowded;
+            let saves_on = self.saver.as_mut().is_some_and(|saver| saver.give(&mut self.shard, now));
+            let has_more = !is_all || self.is_crowded || saves_on;
             if has_more || (!took_any && !self.arm_timer(cx)) {
                 self.sockets.listen(has_more, cx);
                 return Poll::Pending;
@@ -122,10 +131,6 @@ impl Worker {
     /// Everything that has happened; whether anything has.
     fn take_in(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
         let mut any = false;
-        while let Some(command) = self.port.next_command() {
-            self.obey(command, now);
-            any = true;
-        }
         while let Some((from, message)) = self.port.next_message() {
             self.shard.told(from, message, now);
             any = true;
@@ -138,6 +143,11 @@ impl Worker {
             any = true;
         }
         any |= self.let_in(cx, now);
+        // Behind what has happened: a write that is here already is no write to a broker that stops.
+        while let Some(command) = self.port.next_command() {
+            self.obey(command, now);
+            any = true;
+        }
         if now.reached(self.shard.deadline()) {
             self.shard.woken(now);
             any = true;

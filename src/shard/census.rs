@@ -38,6 +38,8 @@ pub struct Census {
     pub tombstones: usize,
     /// Lines in the queue of deletions to be forgotten, outdated ones included.
     pub deletion_lines: usize,
+    /// Lines about keys that a snapshot has still to be given, outdated ones included.
+    pub unsaved: usize,
     /// Patterns that other cores watch here.
     pub link_watches: usize,
     /// Questions, answers and words about watching that wait for other cores.
@@ -84,6 +86,7 @@ impl Shard {
             keys_live: self.store.keys_live(),
             tombstones: self.store.tombstones(),
             deletion_lines: self.store.deletion_lines(),
+            unsaved: self.store.unsaved_lines(),
             link_watches: self.links.iter().map(|link| link.watches.len()).sum(),
             link_owed: self.links.iter().map(|link| link.owed.len()).sum(),
             link_messages: self.links.iter().map(|link| link.len() - link.owed.len()).sum(),

@@ -10,6 +10,7 @@ pub mod census;
 pub mod contract;
 pub mod interest;
 pub mod owner;
+pub mod saving;
 
 mod conns;
 mod ending;
@@ -35,7 +36,7 @@ use crate::access::{Access, Origins};
 use crate::conn::manners::Manners;
 use crate::conn::route::House;
 use crate::conn::{Life, Speech};
-use crate::counters::Counters;
+use crate::counters::{Counters, Saved};
 use crate::guard::Guard;
 use crate::guard::address::Address;
 use crate::guard::memory::Memory;
@@ -117,6 +118,8 @@ pub struct Shard {
     talkers: BTreeMap<u32, usize>,
     /// What the access log is to say.
     lines: Vec<Line>,
+    /// How the snapshots of the process did when this core was told, and when that was.
+    saved: Option<(Saved, u64)>,
     /// What `/metrics` shows of the license.
     license: Option<Arc<Held>>,
 }
@@ -138,6 +141,7 @@ impl Shard {
                 manners: Manners::default(),
                 draining: false,
                 guard: Guard::default(),
+                keeps: false,
             },
             now: Now::default(),
             date: DateLine::default(),
@@ -162,6 +166,7 @@ impl Shard {
             memory: Memory::default(),
             talkers: BTreeMap::new(),
             lines: Vec::new(),
+            saved: None,
             license: None,
         }
     }
@@ -284,6 +289,7 @@ impl Shard {
             link_waiting: self.links.iter().map(|link| link.len() as u64).sum(),
             peer_bytes: self.memory.used_bytes() as u64,
             shedding: u64::from(self.memory.is_shedding()),
+            saved: self.saved_now(),
             ..self.counters.clone()
         }
     }

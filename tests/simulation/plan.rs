@@ -36,7 +36,7 @@ pub enum Fault {
     Wall,
     /// API keys that are revoked, narrowed and expire.
     Revoke,
-    /// The broker stops in order and starts again, as another epoch.
+    /// The broker stops in order and starts again; without snapshots as another epoch.
     Restart,
     /// Hardly any deletion is remembered.
     Tombstones,
@@ -46,10 +46,14 @@ pub enum Fault {
     Rate,
     /// Little memory for what peers send.
     Mark,
+    /// States outlive the broker: they are saved now and then, and when it stops.
+    Snapshot,
+    /// The broker is gone without a word, and starts again.
+    Crash,
 }
 
 /// All of them.
-pub const FAULTS: [Fault; 15] = [
+pub const FAULTS: [Fault; 17] = [
     Fault::Short,
     Fault::Reset,
     Fault::Vanish,
@@ -65,6 +69,8 @@ pub const FAULTS: [Fault; 15] = [
     Fault::Room,
     Fault::Rate,
     Fault::Mark,
+    Fault::Snapshot,
+    Fault::Crash,
 ];
 
 impl Fault {
@@ -86,6 +92,8 @@ impl Fault {
             Fault::Room => "room",
             Fault::Rate => "rate",
             Fault::Mark => "mark",
+            Fault::Snapshot => "snapshot",
+            Fault::Crash => "crash",
         }
     }
 

@@ -94,6 +94,13 @@ impl Truth {
         Truth { epoch, keys, forgets: false, largest: 0, names, wishes: BTreeMap::new() }
     }
 
+    /// The beginning of another, in which states of this one may come back: who asked for them stays known.
+    pub fn begin_epoch(&self, epoch: &str, names: &[String]) -> Truth {
+        let unanswered = |(number, wish): (&u64, &Wish)| (*number, Wish { acked: None, ..wish.clone() });
+        let wishes = self.wishes.iter().map(unanswered).collect();
+        Truth { wishes, ..Truth::new(epoch, names) }
+    }
+
     /// A key's name.
     pub fn name(&self, key: usize) -> &str {
         &self.names[key]

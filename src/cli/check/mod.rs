@@ -6,6 +6,7 @@
 //! Read first: `findings.rs`, `machine.rs`.
 
 mod findings;
+mod snapshot;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,6 +20,7 @@ use super::settings_args::SettingsArgs;
 use crate::access_file::read_keys;
 use crate::limits::Limits;
 use crate::machine::Machine;
+use crate::settings::units::format_duration_ms;
 use crate::settings::{LIMIT_NAMES, LimitKind, LimitName, Settings};
 use findings::{Finding, Mark};
 
@@ -56,6 +58,8 @@ struct SettingsReport {
     listen: String,
     cores: usize,
     state_dir: String,
+    memory_only: bool,
+    snapshot_every_ms: u64,
     keys: String,
     license: Option<String>,
     config: Option<String>,
@@ -111,7 +115,8 @@ impl Report {
         let machine = Machine::look(settings.listen, &settings.state_dir, settings.cores);
         let keys = read_keys(&settings.keys_file);
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let checks = findings::findings(settings, &machine, &keys, since.as_millis() as u64);
+        let mut checks = findings::findings(settings, &machine, &keys, since.as_millis() as u64);
+        checks.push(snapshot::finding(settings, since.as_millis() as u64));
         Report {
             ok: checks.iter().all(|finding| finding.mark != Mark::Fail),
             checks,
@@ -151,6 +156,8 @@ impl SettingsReport {
             listen: settings.listen.to_string(),
             cores: settings.cores,
             state_dir: settings.state_dir.display().to_string(),
+            memory_only: settings.memory_only,
+            snapshot_every_ms: settings.snapshot_every_ms,
             keys: settings.keys_file.display().to_string(),
             license: settings.license.as_ref().map(|path| path.display().to_string()),
             config: settings.config_file.as_ref().map(|path| path.display().to_string()),
@@ -178,6 +185,12 @@ impl SettingsReport {
             ("listen", self.listen.clone(), "--listen, LUX_LISTEN"),
             ("cores", self.cores.to_string(), "--cores, LUX_CORES"),
             ("state_dir", self.state_dir.clone(), "--state-dir, LUX_STATE_DIR"),
+            ("memory_only", self.memory_only.to_string(), "--memory-only, LUX_MEMORY_ONLY"),
+            (
+                "snapshot_every",
+                format_duration_ms(self.snapshot_every_ms),
+                "--snapshot-every, LUX_SNAPSHOT_EVERY",
+            ),
             ("keys", self.keys.clone(), "--keys, LUX_KEYS"),
             (
                 "license",

@@ -122,6 +122,7 @@ fn start(args: &DemoArgs, directory: &TemporaryDir, secret: &Secret) -> Result<B
     let settings = Settings {
         listen: args.listen.unwrap_or(SocketAddr::new(defaults.listen.ip(), 0)),
         cores: args.cores.unwrap_or(defaults.cores),
+        memory_only: true,
         ..defaults
     };
     let entry =

@@ -23,6 +23,7 @@ pub mod ids;
 pub mod key;
 pub mod limits;
 pub mod machine;
+pub mod metrics;
 pub mod operator_error;
 pub mod runtime;
 pub mod settings;

@@ -8,8 +8,10 @@
 mod check;
 mod client;
 mod demo;
+mod explain;
 mod failure;
 mod keys;
+mod log_pace;
 mod logging;
 mod output;
 mod provision;
@@ -74,6 +76,8 @@ enum Command {
     Delete(states::DeleteArgs),
     /// Follow keys: their states now, then every change
     Watch(watch::WatchArgs),
+    /// Why a screen is old: who wrote a key, who was told, and what slow viewers have
+    Explain(explain::ExplainArgs),
     /// Make, list and revoke API keys
     Key(keys::KeyArgs),
     /// Say whether a broker can run here, with which limits, and what to change
@@ -121,6 +125,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Get(args) => states::get(args),
         Command::Delete(args) => states::delete(args),
         Command::Watch(args) => watch::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Key(args) => keys::run(args),
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args),

@@ -7,9 +7,11 @@
 
 pub mod accept;
 pub mod call;
+pub mod explain;
 pub mod http;
 pub mod manners;
 pub mod outbox;
+mod overview;
 pub mod reply;
 pub mod route;
 pub mod stream;

@@ -13,6 +13,7 @@ mod door;
 mod heard;
 mod inherited;
 mod listener;
+mod look;
 mod mesh;
 mod notify;
 mod pulse;
@@ -38,6 +39,7 @@ use crate::conn::manners::Manners;
 use crate::ids::{Epoch, ShardId};
 use crate::operator_error::OperatorError;
 use crate::runtime::door::Door;
+use crate::runtime::look::Began;
 use crate::runtime::mesh::{Command, Desk, Port};
 use crate::runtime::notify::Supervisor;
 use crate::runtime::pulse::{Pulse, Pulses};
@@ -74,6 +76,7 @@ struct Start {
     share: Option<Share>,
     stopping: Stopping,
     pulse: Pulse,
+    began: Began,
 }
 
 impl Broker {
@@ -91,6 +94,7 @@ impl Broker {
     /// As [`Broker::start`].
     pub fn start_with(settings: Settings, manners: Manners) -> Result<Broker, OperatorError> {
         settings.check()?;
+        let began = Began::now();
         let access = Arc::new(load_access(&settings)?);
         let (listeners, is_shared) = listeners(&settings)?;
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
@@ -119,8 +123,8 @@ impl Broker {
             };
             let stopping = Stopping::new(limits.drain_ms, busy.clone(), port.bells().clone());
             let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
-            let start =
-                Start { config, manners, cores: settings.cores, port, listener, share, stopping, pulse };
+            let (cores, began) = (settings.cores, began.clone());
+            let start = Start { config, manners, cores, port, listener, share, stopping, pulse, began };
             threads.push(spawn(start, ready.clone())?);
         }
         for _ in &threads {
@@ -128,6 +132,7 @@ impl Broker {
                 .recv()
                 .unwrap_or_else(|_| Err(OperatorError::new("a core ended early", "try again")))?;
         }
+        began.is_ready();
         tracing::info!(%address, cores = settings.cores, epoch = epoch.as_str(), "the broker listens");
         let supervisor = Supervisor::of_environment();
         supervisor.ready(&format!("listening on http://{address}"));
@@ -264,7 +269,7 @@ impl Drop for AllOrNone {
 
 fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     let _all_or_none = AllOrNone;
-    let Start { config, manners, cores, port, listener, share, stopping, pulse } = start;
+    let Start { config, manners, cores, port, listener, share, stopping, pulse, began } = start;
     let id = config.id;
     cores::pin(id.index(), cores);
     let runtime = match cores::build_ring() {
@@ -280,7 +285,7 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         match Door::new(listener, share) {
             Ok(door) => {
                 let _ = ready.send(Ok(()));
-                let worker = Worker::new(shard, others, port, door, stopping, pulse);
+                let worker = Worker::new(shard, others, port, door, stopping, pulse, began);
                 // As a task beside the one that hears the kernel, it runs in the same round as that one.
                 if let Err(error) = tokio_uring::spawn(worker.run()).await {
                     std::panic::resume_unwind(error.into_panic());

@@ -19,12 +19,14 @@ use tokio::time::{Instant, Sleep};
 use crate::ids::{ConnId, ShardId};
 use crate::runtime::clock::Clock;
 use crate::runtime::door::Door;
+use crate::runtime::look::{self, Began};
 use crate::runtime::mesh::{Command, Port};
 use crate::runtime::pulse::Pulse;
 use crate::runtime::sockets::{Landed, Sockets};
 use crate::runtime::stopping::Stopping;
 use crate::shard::Shard;
 use crate::shard::contract::Close;
+use crate::shard::survey::{Findings, Survey};
 use crate::time::{Deadline, Now};
 
 /// Connections taken in per submission: a storm of them leaves room for those who are here.
@@ -50,6 +52,7 @@ pub struct Worker {
     timer_at: Deadline,
     stopping: Stopping,
     pulse: Pulse,
+    began: Began,
 }
 
 impl Worker {
@@ -61,6 +64,7 @@ impl Worker {
         door: Door,
         stopping: Stopping,
         pulse: Pulse,
+        began: Began,
     ) -> Worker {
         Worker {
             shard,
@@ -75,6 +79,7 @@ impl Worker {
             timer_at: Deadline(0),
             stopping,
             pulse,
+            began,
         }
     }
 
@@ -210,7 +215,23 @@ impl Worker {
             let shard = &mut self.shard;
             self.port.send_all(*other, || shard.next_tell(*other));
         }
+        // Behind the questions to other cores, so that those do not count as waiting. The answers go next turn.
+        while let Some(survey) = self.shard.next_survey() {
+            let findings = self.look(&survey);
+            self.shard.surveyed(survey, findings, now);
+        }
         is_all
+    }
+
+    /// What only the runtime can see.
+    fn look(&self, survey: &Survey) -> Findings {
+        let peer = |id: &ConnId| self.sockets.stream(*id).and_then(look::peer);
+        Findings {
+            busy_us: look::thread_busy_us(),
+            accept_errors: self.door.errors(),
+            process: survey.with_process.then(|| Box::new(self.began.process())),
+            peers: survey.conns.iter().map(peer).collect(),
+        }
     }
 
     fn send(&mut self) -> bool {

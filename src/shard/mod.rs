@@ -10,9 +10,11 @@ pub mod census;
 pub mod contract;
 pub mod interest;
 pub mod owner;
+pub mod survey;
 
 mod conns;
 mod ending;
+mod explain;
 mod holders;
 mod joining;
 mod link;
@@ -24,6 +26,7 @@ mod sending;
 mod spread;
 mod store;
 mod timers;
+mod told;
 mod viewers;
 mod writes;
 
@@ -43,6 +46,7 @@ use crate::shard::interest::Groups;
 use crate::shard::link::Link;
 use crate::shard::owner::Owner;
 use crate::shard::store::Store;
+use crate::shard::survey::Survey;
 use crate::shard::timers::Timers;
 use crate::time::{Deadline, Now};
 use crate::wire::response::DateLine;
@@ -94,6 +98,8 @@ pub struct Shard {
     closes: VecDeque<(ConnId, Close)>,
     /// Connections that may be read again.
     resumed: VecDeque<ConnId>,
+    /// What the runtime is to look at.
+    surveys: VecDeque<Survey>,
     counters: Counters,
 }
 
@@ -122,6 +128,7 @@ impl Shard {
             ready: VecDeque::new(),
             closes: VecDeque::new(),
             resumed: VecDeque::new(),
+            surveys: VecDeque::new(),
             counters: Counters::default(),
         }
     }
@@ -213,7 +220,10 @@ impl Shard {
 
     /// The figures of this core, as they are now.
     pub fn counters(&self) -> Counters {
+        let (viewers_behind, lag_ms) = self.viewers_behind();
         Counters {
+            viewers_behind,
+            lag_ms,
             connections: self.conns.len() as u64,
             keys: self.store.keys_live() as u64,
             state_bytes: self.store.bytes_live() as u64,

@@ -29,10 +29,12 @@ impl Shard {
         let letterhead = reply::Letterhead { epoch: &self.house.epoch, date: self.date.at(self.now.wall_ms) };
         let Some(conn) = self.conns.get_mut(id) else { return };
         reply::write_stream_head(&mut conn.outbox, &protocol, format, &letterhead);
-        conn.speech = Speech::Stream(Box::new(match protocol {
+        let mut stream = match protocol {
             Protocol::Socket { .. } => Stream::socket(holder, single),
             Protocol::Events => Stream::events(holder, single),
-        }));
+        };
+        stream.opened_s = u32::try_from(self.now.wall_ms / 1000).unwrap_or(u32::MAX);
+        conn.speech = Speech::Stream(Box::new(stream));
         self.counters.viewers += 1;
         self.counters.requests += 1;
         self.set_due(id, self.now.after(self.house.limits.ping_interval_ms));
@@ -176,7 +178,7 @@ impl Shard {
         let watches = &conn.watches;
         let is_watched = |place: Place| watches.iter().any(|watch| watch.place == place);
         let store = &self.store;
-        conn.outbox.owed.retain(|key| {
+        conn.outbox.retain_owed(|key| {
             let groups = store.get(key).map(|entry| entry.groups.as_slice()).unwrap_or_default();
             is_watched(Place::Key(key)) || groups.iter().any(|group| is_watched(Place::Group(*group)))
         });

@@ -156,6 +156,8 @@ fn name(message: &PeerMessage) -> String {
         PeerMessage::Listed { .. } => "listed".to_owned(),
         PeerMessage::Count { .. } => "count".to_owned(),
         PeerMessage::Counted { .. } => "counted".to_owned(),
+        PeerMessage::Explain { key, .. } => format!("explain {key}"),
+        PeerMessage::Explained { .. } => "explained".to_owned(),
         PeerMessage::Watch { pattern, .. } => format!("watch {pattern}"),
         PeerMessage::Watching { pattern, .. } => format!("watching {pattern}"),
         PeerMessage::Watched { .. } => "watched".to_owned(),

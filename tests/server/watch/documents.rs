@@ -42,6 +42,8 @@ fn every_metric_stands_in_the_docs_and_nothing_else_does() {
             let kind = rest.split('|').nth(1).expect("a kind").trim();
             (name.to_owned(), kind.to_owned())
         })
+        // Other tables have expressions in their first column.
+        .filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
         .collect();
     assert_eq!(shown(), written, "left: the broker, right: docs/operations.md");
 }

@@ -46,7 +46,7 @@ fn writes_are_counted_by_what_became_of_them() {
     broker.ask(delete("b")).expect(404);
     let patch = Request::new("PATCH", "/api/lux/c")
         .field("Content-Type", "application/merge-patch+json")
-        .body(&format!("{{\"long\":\"{}\"}}", "x".repeat(80)));
+        .body(format!("{{\"long\":\"{}\"}}", "x".repeat(80)));
     broker.ask(patch).expect(413);
     let samples = samples(&broker);
     for (outcome, count) in [
@@ -99,7 +99,10 @@ fn viewers_their_deliveries_and_their_ages_are_counted() {
 fn the_process_is_shown_by_the_names_that_everybody_uses() {
     let broker = Setup::cores(2).start();
     let few = samples(&broker);
-    let connections = broker.connections(20);
+    let mut connections = broker.connections(20);
+    for connection in &mut connections {
+        connection.ask(&get("nothing")).expect(404);
+    }
     let many = samples(&broker);
     let resident = many["process_resident_memory_bytes"];
     let kib = broker.resident_kib() as f64;

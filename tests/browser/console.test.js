@@ -128,7 +128,7 @@ test('says why a screen is old', async () => {
     await page.getByText('All 2 viewers were given revision').waitFor();
     await page.getByText(/by the API key “LUX_API_KEY”/).waitFor();
     // More than the kernel keeps for it.
-    const filler = 'x'.repeat(200_000);
+    const filler = 'x'.repeat(100_000);
     for (let n = 0; n < 60; n += 1) await broker.put('device-017', { n, filler });
     await until(async () => {
       await ask.click();

@@ -145,6 +145,12 @@ impl Shard {
         })
     }
 
+    /// What a viewer was last given of a key, if it watches it here.
+    pub fn given(&self, id: ConnId, key: &Key) -> Option<Has> {
+        let found = self.store.find(key, self.owner.hash(key))?;
+        self.viewer(id, found, self.store.get(found)?).map(|viewer| viewer.has)
+    }
+
     /// Viewers that something is owed to, and for how long the one that is furthest behind has been, in
     /// milliseconds.
     pub(super) fn viewers_behind(&self) -> (u64, u64) {

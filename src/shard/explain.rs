@@ -43,7 +43,7 @@ impl Shard {
     }
 
     /// One core's part is here.
-    pub(super) fn explained(&mut self, id: ConnId, part: Box<Part>) {
+    pub(super) fn explained(&mut self, id: ConnId, part: Part) {
         let shards = usize::from(self.owner.shards());
         let Some(Waiting::Explain { key, parts, .. }) = self.waiting_mut(id) else { return };
         if part.key != *key {
@@ -51,7 +51,7 @@ impl Shard {
             return;
         }
         parts.retain(|other| other.core != part.core);
-        parts.push(*part);
+        parts.push(part);
         if parts.len() == shards {
             self.finish_explain(id);
         }
@@ -93,7 +93,7 @@ impl Shard {
         viewers.sort_by_key(|(_, viewer)| {
             Reverse((viewer.has != Has::Newest, viewer.has.behind_ms(now_ms), viewer.is_in_flight))
         });
-        viewers.truncate(part.waiting.max(SLOW_MAX).min(LOOKED_AT_MAX));
+        viewers.truncate(part.waiting.clamp(SLOW_MAX, LOOKED_AT_MAX));
         let (conns, slow) = viewers.into_iter().unzip();
         part.slow = slow;
         (conns, part)

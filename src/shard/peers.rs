@@ -36,7 +36,7 @@ impl Shard {
             PeerMessage::Count { ticket } => self.count_for(from, ticket),
             PeerMessage::Counted { ticket, counters } => self.counted(ticket, from, counters, None),
             PeerMessage::Explain { ticket, key } => self.explain_for(from, ticket, key),
-            PeerMessage::Explained { ticket, part } => self.explained(ticket, part),
+            PeerMessage::Explained { ticket, part } => self.explained(ticket, *part),
             PeerMessage::Watch { pattern, ticket } => self.core_watches(from, pattern, ticket),
             PeerMessage::Watching { pattern, ticket } => self.core_tells(from, &pattern, ticket),
             PeerMessage::Watched { ticket } => self.other_core_is_done(ticket),

@@ -74,7 +74,7 @@ impl Shard {
             About::Key(mut part) => {
                 part.add(findings.peers);
                 match from == self.id {
-                    true => self.explained(ticket, part),
+                    true => self.explained(ticket, *part),
                     false => self.links[from.index()].push(PeerMessage::Explained { ticket, part }),
                 }
             }

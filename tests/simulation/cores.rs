@@ -7,6 +7,7 @@
 
 use lux::ids::ShardId;
 use lux::shard::contract::{Close, PeerMessage};
+use lux::shard::survey::Findings;
 
 use crate::breach::{Kept, hold};
 use crate::expect::Ask;
@@ -86,6 +87,10 @@ impl World {
             if let Some(at) = self.find(core, id) {
                 self.read_more(at);
             }
+            any = true;
+        }
+        while let Some(survey) = self.cores[core].shard.next_survey() {
+            self.cores[core].shard.surveyed(survey, Findings::default(), now);
             any = true;
         }
         while let Some((id, close)) = self.cores[core].shard.next_close() {

@@ -149,8 +149,8 @@ fn metrics_and_explanations_need_a_key_that_reads_everything() {
     let Granted { broker, reader, writer, all, .. } = granted();
     for path in ["/metrics", "/api/lux/_explain?key=device-1"] {
         let request = || Request::new("GET", path);
-        broker.ask(request().bearer(&reader)).trouble(403);
-        broker.ask(request().bearer(&writer)).trouble(403);
-        broker.ask(request().bearer(&all)).expect(200);
+        broker.ask(request().bearer(reader)).trouble(403);
+        broker.ask(request().bearer(writer)).trouble(403);
+        broker.ask(request().bearer(all)).expect(200);
     }
 }

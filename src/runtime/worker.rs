@@ -31,6 +31,8 @@ use crate::time::{Deadline, Now};
 
 /// Connections taken in per submission: a storm of them leaves room for those who are here.
 const ACCEPTS: usize = 8;
+/// Connections closed per submission: the kernel takes its time over each, and thousands may leave at once.
+const CLOSES: usize = 64;
 /// Sends per submission: how long a fan-out keeps answers and newer states waiting.
 const SENDS: usize = 128;
 /// Fan-outs up to this size go along with the answer to the write that caused them.
@@ -203,7 +205,11 @@ impl Worker {
             self.read_more(id, Box::default());
         }
         self.sockets.begin_reads();
-        while let Some((id, close)) = self.shard.next_close() {
+        let mut closes = 0;
+        while closes < CLOSES
+            && let Some((id, close)) = self.shard.next_close()
+        {
+            closes += 1;
             match close {
                 Close::Write => self.sockets.shut_write(id),
                 Close::Both => self.sockets.break_off(id),
@@ -220,7 +226,7 @@ impl Worker {
             let findings = self.look(&survey);
             self.shard.surveyed(survey, findings, now);
         }
-        is_all
+        is_all && closes < CLOSES
     }
 
     /// What only the runtime can see.

@@ -62,12 +62,16 @@ pub struct Lag {
 /// For so many keys of one viewer it is known what it was last given while it is behind.
 pub const LAGS_MAX: usize = 8;
 
-/// What the newest records are, and who is to hear that one of them was chosen.
+/// Where the newest records are, and who is to hear that one of them was chosen.
 pub trait States {
-    /// The newest record of a key.
-    fn newest(&self, key: KeyId) -> Option<&Record>;
-    /// A change of this key goes out now. Records of a snapshot are not told of.
-    fn goes_out(&mut self, key: KeyId);
+    /// The newest record of a key as bytes, which go out now: as a change, or as part of a snapshot. None, and
+    /// nothing goes out, if `speak` finds no room for it; nothing in it where there is no record.
+    fn give(
+        &mut self,
+        key: KeyId,
+        is_change: bool,
+        speak: impl FnOnce(&Record) -> Option<Bytes>,
+    ) -> Option<Bytes>;
 }
 
 /// How records are spoken to a viewer.
@@ -145,16 +149,24 @@ impl Outbox {
     }
 
     /// A change took the place of one not sent yet; `lag` says what the peer has, if this is the first to do so.
-    pub fn conflate(&mut self, lag: Option<Lag>) {
+    #[inline]
+    pub fn conflate(&mut self, lag: Option<&Lag>) {
         self.conflated = self.conflated.saturating_add(1);
-        if self.has_mark() {
-            // What it is owed may be part of a snapshot: then it has nothing yet.
+        let Some(lag) = lag else { return };
+        if let Some(rare) = &self.rare
+            && (rare.mark.is_some() || rare.lags.first().is_some_and(|known| known.key == lag.key))
+        {
+            // It is noted already; or what it is owed may be part of a snapshot, and it has nothing yet.
             return;
         }
-        let Some(lag) = lag else { return };
+        self.note(lag);
+    }
+
+    #[cold]
+    fn note(&mut self, lag: &Lag) {
         let lags = &mut self.rare.get_or_insert_default().lags;
         if lags.len() < LAGS_MAX && lags.iter().all(|known| known.key != lag.key) {
-            lags.push(lag);
+            lags.push(*lag);
         }
     }
 
@@ -227,17 +239,20 @@ impl Outbox {
     fn next_states(&mut self, dialect: Dialect<'_>, states: &mut impl States) -> Option<Bytes> {
         let mut batch = Vec::new();
         while let Some(owed) = self.owed.front() {
-            let piece = match owed {
-                Owed::Mark => self.rare.as_ref().and_then(|rare| rare.mark.clone()).unwrap_or_default(),
-                Owed::Key(key) => states.newest(key).map(|r| speak(dialect, r)).unwrap_or_default(),
+            let fits = |piece: Bytes| {
+                (batch.is_empty() || batch.len() + piece.len() <= BATCH_BYTES_MAX).then_some(piece)
             };
-            if !batch.is_empty() && batch.len() + piece.len() > BATCH_BYTES_MAX {
-                break;
-            }
+            let mark = self.rare.as_ref().and_then(|rare| rare.mark.as_ref());
+            let piece = match owed {
+                Owed::Mark => fits(mark.cloned().unwrap_or_default()),
+                Owed::Key(key) => states.give(key, mark.is_none(), |record| fits(speak(dialect, record))),
+            };
+            let Some(piece) = piece else { break };
             self.owed.pop();
             match owed {
                 Owed::Mark => drop(self.take_mark()),
-                Owed::Key(key) => self.give(key, states),
+                Owed::Key(key) if self.rare.is_some() => self.keep_lags(|other| other != key),
+                Owed::Key(_) => {}
             }
             let is_alone = batch.is_empty() && (self.owed.is_empty() || piece.len() >= BATCH_BYTES_MAX);
             if is_alone && !piece.is_empty() {
@@ -246,16 +261,6 @@ impl Outbox {
             batch.extend_from_slice(&piece);
         }
         (!batch.is_empty()).then(|| Bytes::from(batch))
-    }
-
-    /// A key is no longer owed, since its newest record goes now.
-    fn give(&mut self, key: KeyId, states: &mut impl States) {
-        let Some(rare) = &mut self.rare else { return states.goes_out(key) };
-        rare.lags.retain(|lag| lag.key != key);
-        if rare.mark.is_none() {
-            states.goes_out(key);
-        }
-        self.drop_rare_if_empty();
     }
 }
 

@@ -128,17 +128,26 @@ struct Going<'a> {
 }
 
 impl States for Going<'_> {
-    fn newest(&self, key: KeyId) -> Option<&Record> {
-        self.store.get(key)?.record.as_ref()
-    }
-
-    fn goes_out(&mut self, key: KeyId) {
-        let Some(entry) = self.store.get_mut(key) else { return };
-        let Some(record) = &entry.record else { return };
-        self.ages.count(self.now_ms.saturating_sub(record.updated_at_ms()));
-        if let Some(told) = &mut entry.told {
-            told.give(self.now_ms);
+    #[inline]
+    fn give(
+        &mut self,
+        key: KeyId,
+        is_change: bool,
+        speak: impl FnOnce(&Record) -> Option<Bytes>,
+    ) -> Option<Bytes> {
+        let entry = self.store.get_mut(key);
+        let Some((record, told)) = entry.and_then(|entry| Some((entry.record.as_ref()?, &mut entry.told)))
+        else {
+            return Some(Bytes::new());
+        };
+        let bytes = speak(record)?;
+        if is_change {
+            self.ages.count(self.now_ms.saturating_sub(record.updated_at_ms()));
+            if let Some(told) = told {
+                told.give(self.now_ms);
+            }
         }
+        Some(bytes)
     }
 }
 

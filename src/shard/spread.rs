@@ -103,7 +103,7 @@ impl Telling<'_> {
                 self.counters.deliveries += 1;
                 if !conn.outbox.owed.insert(self.key) {
                     self.counters.conflated += 1;
-                    conn.outbox.conflate(self.late);
+                    conn.outbox.conflate(self.late.as_ref());
                 }
                 if !conn.queued && !conn.outbox.is_in_flight() {
                     conn.queued = true;

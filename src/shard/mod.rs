@@ -48,6 +48,7 @@ use crate::shard::owner::Owner;
 use crate::shard::store::Store;
 use crate::shard::survey::Survey;
 use crate::shard::timers::Timers;
+use crate::terms::Held;
 use crate::time::{Deadline, Now};
 use crate::wire::response::DateLine;
 
@@ -101,6 +102,8 @@ pub struct Shard {
     /// What the runtime is to look at.
     surveys: VecDeque<Survey>,
     counters: Counters,
+    /// What `/metrics` shows of the license.
+    license: Option<Arc<Held>>,
 }
 
 impl Shard {
@@ -130,6 +133,7 @@ impl Shard {
             resumed: VecDeque::new(),
             surveys: VecDeque::new(),
             counters: Counters::default(),
+            license: None,
         }
     }
 
@@ -192,6 +196,11 @@ impl Shard {
         let old = std::mem::replace(&mut self.house.access, access);
         self.carry_holders_over(&old);
         self.check_holders();
+    }
+
+    /// The license was read; none is an evaluation. It is shown, and nothing depends on it.
+    pub fn hold_license(&mut self, license: Option<Arc<Held>>) {
+        self.license = license;
     }
 
     /// When [`Shard::woken`] is due next.

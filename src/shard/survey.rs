@@ -15,6 +15,7 @@ use crate::ids::{ConnId, ShardId};
 use crate::metrics::{self, ProcessFigures};
 use crate::shard::Shard;
 use crate::shard::contract::PeerMessage;
+use crate::terms;
 use crate::time::Now;
 
 /// How long the other cores are waited for.
@@ -127,7 +128,8 @@ impl Shard {
     pub(super) fn finish_metrics(&mut self, id: ConnId) {
         let Some(Waiting::Metrics { format, mut parts, process }) = self.take_waiting(id) else { return };
         parts.sort_by_key(|(shard, _)| *shard);
-        let text = metrics::render(&parts, self.owner.shards(), process.as_deref());
+        let mut text = metrics::render(&parts, self.owner.shards(), process.as_deref());
+        terms::render(self.license.as_deref(), self.now.wall_ms, &mut text);
         self.answer_late(id, &Reply::Metrics(Bytes::from(text)), &format);
     }
 

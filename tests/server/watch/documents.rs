@@ -45,7 +45,11 @@ fn every_metric_stands_in_the_docs_and_nothing_else_does() {
         // Other tables have expressions in their first column.
         .filter(|(name, _)| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
         .collect();
-    assert_eq!(shown(), written, "left: the broker, right: docs/operations.md");
+    let shown = shown();
+    // What is only shown where there is something to show.
+    let written =
+        written.into_iter().filter(|(name, _)| shown.contains_key(name) || !name.contains("_expiry_"));
+    assert_eq!(shown, written.collect(), "left: the broker, right: docs/operations.md");
 }
 
 /// Every name in an expression that is a metric's.

@@ -25,6 +25,7 @@ pub mod key;
 pub mod license;
 pub mod limits;
 pub mod machine;
+pub mod metrics;
 pub mod operator_error;
 pub mod runtime;
 pub mod settings;

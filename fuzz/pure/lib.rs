@@ -22,6 +22,8 @@ pub mod ids;
 pub mod key;
 #[path = "../../src/limits.rs"]
 pub mod limits;
+#[path = "../../src/metrics.rs"]
+pub mod metrics;
 #[path = "../../src/operator_error.rs"]
 pub mod operator_error;
 #[path = "../../src/shard/mod.rs"]

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use compact_str::CompactString;
 
-use crate::access::{HolderId, Origins};
+use crate::access::{Author, HolderId, Origins};
 use crate::guard::address::Address;
 use crate::ids::Rev;
 use crate::key::{Key, Pattern};
@@ -43,6 +43,8 @@ pub enum Call {
     Stream(Viewing),
     /// The counters of all cores.
     Metrics,
+    /// Who has which revision of a key, and why.
+    Explain(Key),
     /// Answered already: a page, a preflight, a refusal after which the connection goes on.
     Answered(Reply),
 }
@@ -60,6 +62,8 @@ pub enum Question {
         draft: Draft,
         /// Compare-and-set.
         conditions: Conditions,
+        /// Who writes.
+        by: Author,
     },
     /// A merge patch (RFC 7396) on the state as it is when its turn comes.
     Patch {
@@ -69,6 +73,8 @@ pub enum Question {
         patch: Vec<u8>,
         /// Compare-and-set.
         conditions: Conditions,
+        /// Who writes.
+        by: Author,
     },
     /// An end to the state.
     Delete {
@@ -76,6 +82,8 @@ pub enum Question {
         key: Key,
         /// Compare-and-set.
         conditions: Conditions,
+        /// Who writes.
+        by: Author,
     },
 }
 
@@ -224,6 +232,8 @@ pub enum Reply {
     },
     /// A line of plain text with this status.
     Text(u16, Bytes),
+    /// The counters of all cores, as Prometheus reads them.
+    Metrics(Bytes),
     /// An answer to OPTIONS: what `Allow` says.
     Options(&'static str),
     /// The head of an event stream and nothing behind it.

@@ -311,10 +311,10 @@ impl Http {
     fn finish(&mut self, write: Write, body: &[u8], house: &House) -> Step {
         match question(&write, body, house) {
             Ok(make) => {
-                let Write { key, conditions, format, .. } = write;
+                let Write { key, conditions, by, format, .. } = write;
                 let question = match make {
-                    Made::Draft(draft) => Question::Put { key, draft, conditions },
-                    Made::Patch(patch) => Question::Patch { key, patch, conditions },
+                    Made::Draft(draft) => Question::Put { key, draft, conditions, by },
+                    Made::Patch(patch) => Question::Patch { key, patch, conditions, by },
                 };
                 self.answering(Exchange { call: Call::Key(question), format })
             }

@@ -11,6 +11,7 @@ use crate::conn::call::{Cors, Format, Outcome, Protocol, Reply};
 use crate::conn::outbox::Outbox;
 use crate::console::CONTENT_SECURITY_POLICY;
 use crate::ids::{Epoch, Rev};
+use crate::metrics;
 use crate::wire::WireError;
 use crate::wire::record::Record;
 use crate::wire::response::ResponseWriter;
@@ -51,6 +52,10 @@ pub fn write(outbox: &mut Outbox, reply: &Reply, format: &Format, letterhead: &L
         Reply::Text(status, bytes) => {
             let body = Some(("text/plain; charset=utf-8", bytes.clone()));
             Answer { body, ..Answer::new(*status) }.write(outbox, format, letterhead)
+        }
+        Reply::Metrics(bytes) => {
+            let body = Some((metrics::CONTENT_TYPE, bytes.clone()));
+            Answer { body, ..Answer::new(200) }.write(outbox, format, letterhead)
         }
         Reply::Options(allow) => {
             let answer = Answer { allow: Some(allow), is_preflight: true, ..Answer::new(204) };

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use compact_str::CompactString;
 
-use crate::access::{Access, HolderId, Origins};
+use crate::access::{Access, Author, HolderId, Origins};
 use crate::conn::accept;
 use crate::conn::call::{Call, Cors, Exchange, Format, Listing, Protocol, Question, Reply, Viewing};
 use crate::conn::caller::{allows_origin, behind_proxy};
 use crate::conn::manners::Manners;
+use crate::conn::overview;
 use crate::console;
 use crate::guard::Guard;
 use crate::guard::rate::Rate;
@@ -66,6 +67,8 @@ pub struct Write {
     pub kind: WriteKind,
     /// Compare-and-set.
     pub conditions: Conditions,
+    /// Who writes.
+    pub by: Author,
     /// How to answer.
     pub format: Format,
 }
@@ -82,7 +85,7 @@ pub enum WriteKind {
 }
 
 const ALLOW_KEY: &str = "GET, HEAD, PUT, PATCH, DELETE, OPTIONS";
-const ALLOW_PAGE: &str = "GET, HEAD, OPTIONS";
+pub(super) const ALLOW_PAGE: &str = "GET, HEAD, OPTIONS";
 
 /// Decides what a head asks for.
 pub fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError> {
@@ -92,6 +95,7 @@ pub fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError>
     }
     match head.path.strip_prefix("/api/lux") {
         Some("" | "/") => list(head, house, now, format),
+        Some("/_explain") => overview::explain(head, house, now).map(|call| ready(call, format)),
         Some("/stream") => stream(head, house, now, None).map(|call| ready_stream(call, format)),
         Some(rest) if rest.starts_with('/') => match rest[1..].strip_prefix("stream/") {
             Some(pattern) => stream(head, house, now, Some(pattern)).map(|call| ready_stream(call, format)),
@@ -129,6 +133,7 @@ fn allowed(path: &str) -> &'static str {
     match path.strip_prefix("/api/lux/") {
         None | Some("") => ALLOW_PAGE,
         Some(rest) if rest == "stream" || rest.starts_with("stream/") => ALLOW_PAGE,
+        Some("_explain") => ALLOW_PAGE,
         Some(_) => ALLOW_KEY,
     }
 }
@@ -148,12 +153,7 @@ fn page(head: &Head<'_>, house: &House, now: Now) -> Result<Call, WireError> {
         "/healthz" => Reply::Text(200, Bytes::from_static(b"ok\n")),
         "/readyz" if house.draining => return Err(WireError::Draining),
         "/readyz" => Reply::Text(200, Bytes::from_static(b"ready\n")),
-        "/metrics" => {
-            only_get(head, ALLOW_PAGE)?;
-            let holder = identify(head, house, now)?;
-            may_read(house, holder, &Pattern::ALL)?;
-            return Ok(Call::Metrics);
-        }
+        "/metrics" => return overview::metrics(head, house, now),
         path => {
             let asset = console::find(path).ok_or(WireError::NotFound)?;
             Reply::File { content_type: asset.content_type, bytes: Bytes::from_static(asset.bytes) }
@@ -163,7 +163,7 @@ fn page(head: &Head<'_>, house: &House, now: Now) -> Result<Call, WireError> {
     Ok(Call::Answered(reply))
 }
 
-fn only_get(head: &Head<'_>, allow: &'static str) -> Result<(), WireError> {
+pub(super) fn only_get(head: &Head<'_>, allow: &'static str) -> Result<(), WireError> {
     match head.method {
         Method::Get | Method::Head => Ok(()),
         Method::Put | Method::Patch | Method::Delete | Method::Options | Method::Post | Method::Other => {
@@ -201,9 +201,10 @@ fn key(
     // What a patch makes is more than its producer wrote: only a reader sees it.
     format.minimal |= head.method == Method::Patch && !format.may_read;
     let conditions = Conditions::of(head, &house.epoch)?;
+    let by = house.access.author(holder);
     match kind {
-        Some(kind) => Ok(Plan::Body(Write { key, kind, conditions, format })),
-        None => Ok(ready(Call::Key(Question::Delete { key, conditions }), format)),
+        Some(kind) => Ok(Plan::Body(Write { key, kind, conditions, by, format })),
+        None => Ok(ready(Call::Key(Question::Delete { key, conditions, by }), format)),
     }
 }
 
@@ -387,13 +388,13 @@ fn stream_patterns(
     Ok(patterns)
 }
 
-fn identify(head: &Head<'_>, house: &House, now: Now) -> Result<HolderId, WireError> {
+pub(super) fn identify(head: &Head<'_>, house: &House, now: Now) -> Result<HolderId, WireError> {
     let holder = house.access.identify(head.bearer(), now.wall_ms)?;
     house.guard.holder.set(Some(holder));
     Ok(holder)
 }
 
-fn may_read(house: &House, holder: HolderId, pattern: &Pattern) -> Result<(), WireError> {
+pub(super) fn may_read(house: &House, holder: HolderId, pattern: &Pattern) -> Result<(), WireError> {
     match house.access.may_read(holder, pattern) {
         true => Ok(()),
         false => Err(WireError::Forbidden(format!("read {pattern}"))),

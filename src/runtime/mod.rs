@@ -14,6 +14,7 @@ mod heard;
 mod inherited;
 mod journal;
 mod listener;
+mod look;
 mod mesh;
 mod notify;
 mod pulse;
@@ -44,6 +45,7 @@ use crate::license::find_and_log;
 use crate::operator_error::OperatorError;
 use crate::runtime::door::Door;
 use crate::runtime::journal::{Journal, Writer};
+use crate::runtime::look::Began;
 use crate::runtime::mesh::{Command, Desk, Port};
 use crate::runtime::notify::Supervisor;
 use crate::runtime::pulse::{Pulse, Pulses};
@@ -93,6 +95,7 @@ struct Start {
     journal: Option<Journal>,
     /// What it begins with, and its line to whoever writes snapshots; none without snapshots.
     kept: Option<(Restored, Saver)>,
+    began: Began,
 }
 
 impl Broker {
@@ -110,6 +113,7 @@ impl Broker {
     /// As [`Broker::start`].
     pub fn start_with(settings: Settings, manners: Manners) -> Result<Broker, OperatorError> {
         settings.check()?;
+        let began = Began::now();
         let access = Arc::new(load_access(&settings)?);
         let (listeners, is_shared) = listeners(&settings)?;
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
@@ -152,7 +156,8 @@ impl Broker {
             let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
             let proxies = Proxies::new(settings.trusted_proxies.clone());
             let journal = access_log.as_ref().map(Writer::journal);
-            let (cores, kept) = (settings.cores, kept.as_mut().and_then(Iterator::next));
+            let (cores, began) = (settings.cores, began.clone());
+            let kept = kept.as_mut().and_then(Iterator::next);
             let start = Start {
                 config,
                 manners,
@@ -165,6 +170,7 @@ impl Broker {
                 proxies,
                 journal,
                 kept,
+                began,
             };
             threads.push(spawn(start, ready.clone())?);
         }
@@ -181,6 +187,7 @@ impl Broker {
             }
             None => None,
         };
+        began.is_ready();
         tracing::info!(%address, cores = settings.cores, epoch = epoch.as_str(), "the broker listens");
         let license = find_and_log(&settings);
         desk.tell_all(|| Command::License(license.clone()));
@@ -342,8 +349,20 @@ impl Drop for AllOrNone {
 
 fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     let _all_or_none = AllOrNone;
-    let Start { config, manners, cores, port, listener, share, stopping, pulse, proxies, journal, kept } =
-        start;
+    let Start {
+        config,
+        manners,
+        cores,
+        port,
+        listener,
+        share,
+        stopping,
+        pulse,
+        proxies,
+        journal,
+        kept,
+        began,
+    } = start;
     let id = config.id;
     cores::pin(id.index(), cores);
     let runtime = match cores::build_ring() {
@@ -360,8 +379,9 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         match Door::new(listener, share) {
             Ok(door) => {
                 let _ = ready.send(Ok(()));
-                let worker =
-                    Worker::new(shard, others, port, door, stopping, pulse, saver).with_journal(journal);
+                let worker = Worker::new(shard, others, port, door, stopping, pulse, began)
+                    .with_journal(journal)
+                    .with_saver(saver);
                 // As a task beside the one that hears the kernel, it runs in the same round as that one.
                 if let Err(error) = tokio_uring::spawn(worker.run()).await {
                     std::panic::resume_unwind(error.into_panic());

@@ -21,6 +21,7 @@ use crate::ids::{ConnId, ShardId};
 use crate::runtime::clock::Clock;
 use crate::runtime::door::Door;
 use crate::runtime::journal::Journal;
+use crate::runtime::look::{self, Began};
 use crate::runtime::mesh::{Command, Port};
 use crate::runtime::pulse::Pulse;
 use crate::runtime::saver::Saver;
@@ -28,6 +29,7 @@ use crate::runtime::sockets::{Landed, Sockets};
 use crate::runtime::stopping::Stopping;
 use crate::shard::Shard;
 use crate::shard::contract::Close;
+use crate::shard::survey::{Findings, Survey};
 use crate::time::{Deadline, Now};
 
 /// Connections taken in per submission: a storm of them leaves room for those who are here.
@@ -58,6 +60,7 @@ pub struct Worker {
     journal: Option<Journal>,
     /// The line to whoever writes snapshots.
     saver: Option<Saver>,
+    began: Began,
 }
 
 impl Worker {
@@ -69,7 +72,7 @@ impl Worker {
         door: Door,
         stopping: Stopping,
         pulse: Pulse,
-        saver: Option<Saver>,
+        began: Began,
     ) -> Worker {
         Worker {
             shard,
@@ -84,14 +87,21 @@ impl Worker {
             timer_at: Deadline(0),
             stopping,
             pulse,
+            began,
             journal: None,
-            saver,
+            saver: None,
         }
     }
 
     /// The same core, which writes down what was asked.
     pub fn with_journal(mut self, journal: Option<Journal>) -> Worker {
         self.journal = journal;
+        self
+    }
+
+    /// The same core, which hands its states to whoever writes snapshots.
+    pub fn with_saver(mut self, saver: Option<Saver>) -> Worker {
+        self.saver = saver;
         self
     }
 
@@ -241,7 +251,23 @@ impl Worker {
             let shard = &mut self.shard;
             self.port.send_all(*other, || shard.next_tell(*other));
         }
+        // Behind the questions to other cores, so that those do not count as waiting. The answers go next turn.
+        while let Some(survey) = self.shard.next_survey() {
+            let findings = self.look(&survey);
+            self.shard.surveyed(survey, findings, now);
+        }
         is_all && closes < CLOSES
+    }
+
+    /// What only the runtime can see.
+    fn look(&self, survey: &Survey) -> Findings {
+        let peer = |id: &ConnId| self.sockets.stream(*id).and_then(look::peer);
+        Findings {
+            busy_us: look::thread_busy_us(),
+            accept_errors: self.door.errors(),
+            process: survey.with_process.then(|| Box::new(self.began.process())),
+            peers: survey.conns.iter().map(peer).collect(),
+        }
     }
 
     fn send(&mut self) -> bool {

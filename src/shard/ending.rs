@@ -134,7 +134,11 @@ impl Shard {
             (Life::Over, _) => {}
             (Life::Closing | Life::Lingering, _) => self.end_now(id),
             (Life::Open, Speech::Stream(_)) => self.beat(id),
-            (Life::Open, Speech::Http(_, Some(_))) => self.end_poll(id),
+            (Life::Open, Speech::Http(_, Some(waiting))) => match **waiting {
+                Waiting::Metrics { .. } => self.finish_metrics(id),
+                Waiting::Explain { .. } => self.finish_explain(id),
+                Waiting::Poll { .. } | Waiting::Owner(_) | Waiting::List { .. } => self.end_poll(id),
+            },
             (Life::Open, Speech::Http(http, None)) => match http.phase() {
                 // A stopping broker does not wait for peers that have nothing under way to hang up.
                 Phase::Idle if self.house.draining && conn.outbox.is_flushed() => self.end_now(id),

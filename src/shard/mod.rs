@@ -11,9 +11,11 @@ pub mod contract;
 pub mod interest;
 pub mod owner;
 pub mod saving;
+pub mod survey;
 
 mod conns;
 mod ending;
+mod explain;
 mod guarding;
 mod holders;
 mod joining;
@@ -26,6 +28,7 @@ mod sending;
 mod spread;
 mod store;
 mod timers;
+mod told;
 mod viewers;
 mod writes;
 
@@ -51,6 +54,7 @@ use crate::shard::interest::Groups;
 use crate::shard::link::Link;
 use crate::shard::owner::Owner;
 use crate::shard::store::Store;
+use crate::shard::survey::Survey;
 use crate::shard::timers::Timers;
 use crate::terms::Held;
 use crate::time::{Deadline, Now};
@@ -104,6 +108,8 @@ pub struct Shard {
     closes: VecDeque<(ConnId, Close)>,
     /// Connections that may be read again.
     resumed: VecDeque<ConnId>,
+    /// What the runtime is to look at.
+    surveys: VecDeque<Survey>,
     counters: Counters,
     /// Who is at the other end, by the slot of the connection; empty where nobody wants to know.
     callers: Vec<Option<Caller>>,
@@ -158,6 +164,7 @@ impl Shard {
             ready: VecDeque::new(),
             closes: VecDeque::new(),
             resumed: VecDeque::new(),
+            surveys: VecDeque::new(),
             counters: Counters::default(),
             callers: Vec::new(),
             addresses: Tally::default(),
@@ -282,7 +289,10 @@ impl Shard {
 
     /// The figures of this core, as they are now.
     pub fn counters(&self) -> Counters {
+        let (viewers_behind, lag_ms) = self.viewers_behind();
         Counters {
+            viewers_behind,
+            lag_ms,
             connections: self.conns.len() as u64,
             keys: self.store.keys_live() as u64,
             state_bytes: self.store.bytes_live() as u64,

@@ -5,19 +5,15 @@
 //!
 //! Read first: `conn/http.rs`, `conn/waiting.rs`.
 
-use bytes::Bytes;
-
 use crate::conn::call::{Call, Exchange, Format, Outcome, Question, Reply};
 use crate::conn::http::{Phase, Step};
 use crate::conn::reply;
 use crate::conn::waiting::Waiting;
 use crate::conn::{Life, Speech};
-use crate::counters;
 use crate::ids::ConnId;
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::shard::Shard;
 use crate::shard::contract::PeerMessage;
-use crate::terms;
 use crate::time::Deadline;
 use crate::wire::WireError;
 
@@ -110,6 +106,7 @@ impl Shard {
             Call::List(listing) => self.begin_list(id, listing, format),
             Call::Stream(viewing) => self.open_stream(id, viewing, &format),
             Call::Metrics => self.begin_metrics(id, format),
+            Call::Explain(key) => self.begin_explain(id, key, format),
         }
     }
 
@@ -137,28 +134,6 @@ impl Shard {
         }
     }
 
-    fn begin_metrics(&mut self, id: ConnId, format: Format) {
-        let remaining = usize::from(self.owner.shards()) - 1;
-        let parts = vec![(self.id, Box::new(self.counters()))];
-        self.wait(id, Waiting::Metrics { format, remaining, parts });
-        for other in self.owner.others(self.id) {
-            self.tell(other, PeerMessage::Count { ticket: id });
-        }
-        if remaining == 0 {
-            self.finish_metrics(id);
-        }
-    }
-
-    /// The last core's counters are here.
-    pub(super) fn finish_metrics(&mut self, id: ConnId) {
-        if let Some(Waiting::Metrics { format, mut parts, .. }) = self.take_waiting(id) {
-            parts.sort_by_key(|(shard, _)| *shard);
-            let mut text = counters::render(&parts);
-            terms::render(self.license.as_deref(), self.now.wall_ms, &mut text);
-            self.answer_late(id, &Reply::Text(200, Bytes::from(text)), &format);
-        }
-    }
-
     /// Puts down what a connection waits for.
     pub(super) fn wait(&mut self, id: ConnId, waiting: Waiting) {
         if let Some(conn) = self.conns.get_mut(id)
@@ -172,6 +147,14 @@ impl Shard {
     pub(super) fn take_waiting(&mut self, id: ConnId) -> Option<Waiting> {
         match &mut self.conns.get_mut(id)?.speech {
             Speech::Http(_, waiting) => waiting.take().map(|boxed| *boxed),
+            Speech::Stream(_) => None,
+        }
+    }
+
+    /// What a connection waits for, left in place.
+    pub(super) fn waiting_mut(&mut self, id: ConnId) -> Option<&mut Waiting> {
+        match &mut self.conns.get_mut(id)?.speech {
+            Speech::Http(_, waiting) => waiting.as_deref_mut(),
             Speech::Stream(_) => None,
         }
     }
@@ -226,7 +209,7 @@ impl Shard {
         let limits = &self.house.limits;
         let Some(conn) = self.conns.get(id) else { return };
         let Speech::Http(http, waiting) = &conn.speech else { return };
-        if conn.life != Life::Open || matches!(waiting.as_deref(), Some(Waiting::Poll { .. })) {
+        if conn.life != Life::Open || waiting.as_deref().is_some_and(Waiting::has_deadline) {
             return;
         }
         let due = match http.phase() {

@@ -8,12 +8,15 @@
 use bytes::Bytes;
 
 use crate::conn::http::Phase;
-use crate::conn::outbox::Dialect;
+use crate::conn::outbox::{Dialect, States};
 use crate::conn::{Conn, Life, Speech};
-use crate::ids::ConnId;
+use crate::counters::Ages;
+use crate::ids::{ConnId, KeyId};
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::shard::Shard;
+use crate::shard::store::Store;
 use crate::time::Now;
+use crate::wire::record::Record;
 
 /// What a closing connection is read with: its bytes are dropped.
 const DROPPED_READ_BYTES: usize = 4 * 1024;
@@ -69,8 +72,8 @@ impl Shard {
             Speech::Http(..) => Dialect::Frames,
             Speech::Stream(stream) => stream.dialect(&self.house.epoch),
         };
-        let store = &self.store;
-        conn.outbox.next(dialect, |key| store.get(key)?.record.as_ref())
+        let (store, ages) = (&mut self.store, &mut self.counters.ages);
+        conn.outbox.next(dialect, &mut Going { store, ages, now_ms: self.now.wall_ms })
     }
 
     /// The kernel took `written` of the bytes that were in flight; they come back so that the rest can go.
@@ -118,6 +121,37 @@ impl Shard {
             conn.paused = false;
             self.resumed.push_back(id);
         }
+    }
+}
+
+/// What is newest, and how old it was when it went out.
+struct Going<'a> {
+    store: &'a mut Store,
+    ages: &'a mut Ages,
+    now_ms: u64,
+}
+
+impl States for Going<'_> {
+    #[inline]
+    fn give(
+        &mut self,
+        key: KeyId,
+        is_change: bool,
+        speak: impl FnOnce(&Record) -> Option<Bytes>,
+    ) -> Option<Bytes> {
+        let entry = self.store.get_mut(key);
+        let Some((record, told)) = entry.and_then(|entry| Some((entry.record.as_ref()?, &mut entry.told)))
+        else {
+            return Some(Bytes::new());
+        };
+        let bytes = speak(record)?;
+        if is_change {
+            self.ages.count(self.now_ms.saturating_sub(record.updated_at_ms()));
+            if let Some(told) = told {
+                told.give(self.now_ms);
+            }
+        }
+        Some(bytes)
     }
 }
 

@@ -38,10 +38,12 @@ impl Shard {
             visit = http.visit.take();
         }
         let status = if matches!(protocol, Protocol::Socket { .. }) { 101 } else { 200 };
-        conn.speech = Speech::Stream(Box::new(match protocol {
+        let mut stream = match protocol {
             Protocol::Socket { .. } => Stream::socket(holder, single),
             Protocol::Events => Stream::events(holder, single),
-        }));
+        };
+        stream.opened_s = u32::try_from(self.now.wall_ms / 1000).unwrap_or(u32::MAX);
+        conn.speech = Speech::Stream(Box::new(stream));
         self.counters.viewers += 1;
         self.counters.requests += 1;
         if self.house.guard.keeps_log {
@@ -192,7 +194,7 @@ impl Shard {
         let watches = &conn.watches;
         let is_watched = |place: Place| watches.iter().any(|watch| watch.place == place);
         let store = &self.store;
-        conn.outbox.owed.retain(|key| {
+        conn.outbox.retain_owed(|key| {
             let groups = store.get(key).map(|entry| entry.groups.as_slice()).unwrap_or_default();
             is_watched(Place::Key(key)) || groups.iter().any(|group| is_watched(Place::Group(*group)))
         });

@@ -297,7 +297,7 @@ impl World {
 
     /// After a core was given something: has any of its keys changed?
     pub fn observe(&mut self, core: usize) -> Kept {
-        let writes = self.cores[core].shard.counters().writes;
+        let writes = self.cores[core].shard.counters().writes.taken();
         if writes == self.cores[core].writes {
             return Ok(());
         }

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use compact_str::CompactString;
 
-use crate::access::{HolderId, Origins};
+use crate::access::{Holder, Origins};
 use crate::ids::Rev;
 use crate::key::{Key, Pattern};
 use crate::wire::WireError;
@@ -34,7 +34,7 @@ pub enum Call {
         /// How long to hold the answer, in milliseconds.
         wait_ms: u64,
         /// Who waits.
-        holder: HolderId,
+        holder: Holder,
     },
     /// One page of a listing, over all cores.
     List(Listing),
@@ -121,7 +121,7 @@ pub struct Viewing {
     /// What the viewer already has of its single key; meaningless ones are dropped before.
     pub since: Option<Rev>,
     /// Who watches.
-    pub holder: HolderId,
+    pub holder: Holder,
     /// How it is spoken to.
     pub protocol: Protocol,
 }
@@ -199,7 +199,7 @@ pub enum Reply {
     Outcome(Outcome),
     /// Nothing changed while the peer waited: 304 with this revision.
     Unchanged(Rev),
-    /// A page of a listing: its JSON, whole.
+    /// A page of a listing, or a token: its JSON, whole.
     Page(Bytes),
     /// A file of ours.
     File {

@@ -9,6 +9,7 @@ pub mod accept;
 pub mod call;
 pub mod http;
 pub mod manners;
+pub mod mint;
 pub mod outbox;
 pub mod reply;
 pub mod route;

@@ -6,15 +6,18 @@
 //! Read first: `conn/call.rs`, `wire/request.rs`.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use compact_str::CompactString;
 
-use crate::access::{Access, HolderId, Origins};
+use crate::access::token::Passes;
+use crate::access::{Access, Holder, Origins};
 use crate::conn::accept;
 use crate::conn::call::{Call, Cors, Exchange, Format, Listing, Protocol, Question, Reply, Viewing};
 use crate::conn::manners::Manners;
+use crate::conn::mint::Mint;
 use crate::console;
 use crate::ids::{Epoch, Rev};
 use crate::key::{Key, Pattern};
@@ -35,6 +38,8 @@ pub struct House {
     pub limits: Limits,
     /// Who may do what; replaced whole.
     pub access: Arc<Access>,
+    /// Tokens that were verified lately.
+    pub passes: RefCell<Passes>,
     /// Which pages may read answers and open sockets.
     pub origins: Origins,
     /// What requests and messages come to.
@@ -49,6 +54,8 @@ pub enum Plan {
     Ready(Exchange),
     /// A write that waits for its body.
     Body(Write),
+    /// A wish for a token that waits for its body.
+    Mint(Mint),
 }
 
 /// A granted write without its body.
@@ -76,6 +83,7 @@ pub enum WriteKind {
 
 const ALLOW_KEY: &str = "GET, HEAD, PUT, PATCH, DELETE, OPTIONS";
 const ALLOW_PAGE: &str = "GET, HEAD, OPTIONS";
+const ALLOW_TOKEN: &str = "POST, OPTIONS";
 
 /// Decides what a head asks for.
 pub fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError> {
@@ -85,6 +93,7 @@ pub fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError>
     }
     match head.path.strip_prefix("/api/lux") {
         Some("" | "/") => list(head, house, now, format),
+        Some("/_token") => token(head, house, now, format),
         Some("/stream") => stream(head, house, now, None).map(|call| ready_stream(call, format)),
         Some(rest) if rest.starts_with('/') => match rest[1..].strip_prefix("stream/") {
             Some(pattern) => stream(head, house, now, Some(pattern)).map(|call| ready_stream(call, format)),
@@ -131,6 +140,7 @@ fn prefers_minimal(value: &[u8]) -> bool {
 fn allowed(path: &str) -> &'static str {
     match path.strip_prefix("/api/lux/") {
         None | Some("") => ALLOW_PAGE,
+        Some("_token") => ALLOW_TOKEN,
         Some(rest) if rest == "stream" || rest.starts_with("stream/") => ALLOW_PAGE,
         Some(_) => ALLOW_KEY,
     }
@@ -146,6 +156,17 @@ fn ready_stream(call: Call, mut format: Format) -> Plan {
     ready(call, format)
 }
 
+fn token(head: &Head<'_>, house: &House, now: Now, format: Format) -> Result<Plan, WireError> {
+    let maker = identify(head, house, now)?;
+    if head.method != Method::Post {
+        return Err(WireError::MethodNotAllowed(ALLOW_TOKEN));
+    }
+    match maker {
+        Holder::Token(_) => Err(WireError::Forbidden("make tokens, being one".to_owned())),
+        Holder::Key(_) => Ok(Plan::Mint(Mint { maker, wall_ms: now.wall_ms, format })),
+    }
+}
+
 fn page(head: &Head<'_>, house: &House, now: Now) -> Result<Call, WireError> {
     let reply = match head.path {
         "/healthz" => Reply::Text(200, Bytes::from_static(b"ok\n")),
@@ -154,7 +175,7 @@ fn page(head: &Head<'_>, house: &House, now: Now) -> Result<Call, WireError> {
         "/metrics" => {
             only_get(head, ALLOW_PAGE)?;
             let holder = identify(head, house, now)?;
-            may_read(house, holder, &Pattern::ALL)?;
+            may_read(house, &holder, &Pattern::ALL)?;
             return Ok(Call::Metrics);
         }
         path => {
@@ -193,13 +214,13 @@ fn key(
             return Err(WireError::MethodNotAllowed(ALLOW_KEY));
         }
     };
-    if !house.access.may_write(holder, &key) {
+    if !house.access.may_write(&holder, &key) {
         return Err(WireError::Forbidden(format!("write {key}")));
     }
     if house.draining {
         return Err(WireError::Draining);
     }
-    format.may_read = house.access.may_read(holder, &Pattern::Exact(key.clone()));
+    format.may_read = house.access.may_read(&holder, &Pattern::Exact(key.clone()));
     // What a patch makes is more than its producer wrote: only a reader sees it.
     format.minimal |= head.method == Method::Patch && !format.may_read;
     let conditions = Conditions::of(head, &house.epoch)?;
@@ -224,11 +245,11 @@ fn patch_kind(head: &Head<'_>) -> Result<WriteKind, WireError> {
 fn get(
     head: &Head<'_>,
     house: &House,
-    holder: HolderId,
+    holder: Holder,
     key: Key,
     mut format: Format,
 ) -> Result<Plan, WireError> {
-    may_read(house, holder, &Pattern::Exact(key.clone()))?;
+    may_read(house, &holder, &Pattern::Exact(key.clone()))?;
     format.conditions = Conditions::of(head, &house.epoch)?;
     let mut wait_ms = None;
     for pair in query::pairs(head.query) {
@@ -271,7 +292,7 @@ fn list(head: &Head<'_>, house: &House, now: Now, mut format: Format) -> Result<
             _ => {}
         }
     }
-    may_read(house, holder, &Pattern::Prefix(listing.prefix.clone()))?;
+    may_read(house, &holder, &Pattern::Prefix(listing.prefix.clone()))?;
     format.with_data = listing.with_data;
     Ok(ready(Call::List(listing), format))
 }
@@ -305,10 +326,10 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     let handshake = if wants_socket { Some(upgrade::handshake(head)?) } else { None };
     only_get(head, ALLOW_PAGE)?;
     let secret = head.bearer().or(query.api_key.as_deref()).or(handshake.as_ref().and_then(|h| h.key));
-    let holder = house.access.identify(secret, now.wall_ms)?;
+    let holder = identify_as(secret, house, now)?;
     let patterns = stream_patterns(path_pattern, &query, house)?;
     for pattern in &patterns {
-        may_read(house, holder, pattern)?;
+        may_read(house, &holder, pattern)?;
     }
     if !allows_origin(head, house) {
         return Err(WireError::OriginRefused);
@@ -387,11 +408,15 @@ fn stream_patterns(
     Ok(patterns)
 }
 
-fn identify(head: &Head<'_>, house: &House, now: Now) -> Result<HolderId, WireError> {
-    house.access.identify(head.bearer(), now.wall_ms)
+fn identify(head: &Head<'_>, house: &House, now: Now) -> Result<Holder, WireError> {
+    identify_as(head.bearer(), house, now)
 }
 
-fn may_read(house: &House, holder: HolderId, pattern: &Pattern) -> Result<(), WireError> {
+fn identify_as(secret: Option<&str>, house: &House, now: Now) -> Result<Holder, WireError> {
+    house.access.identify_with(&mut house.passes.borrow_mut(), secret, now.wall_ms)
+}
+
+fn may_read(house: &House, holder: &Holder, pattern: &Pattern) -> Result<(), WireError> {
     match house.access.may_read(holder, pattern) {
         true => Ok(()),
         false => Err(WireError::Forbidden(format!("read {pattern}"))),

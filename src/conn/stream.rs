@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 
-use crate::access::HolderId;
+use crate::access::Holder;
 use crate::conn::manners::Message;
 use crate::conn::outbox::Dialect;
 use crate::conn::route::House;
@@ -21,7 +21,7 @@ use crate::wire::{Progress, WireError, event};
 /// A viewer's side of the conversation.
 pub struct Stream {
     /// Who watches, for grants that change.
-    pub holder: HolderId,
+    pub holder: Holder,
     /// One key was named in the path: no commands, and event ids.
     pub single: bool,
     /// Pings that were handed to the kernel and not answered.
@@ -90,16 +90,16 @@ pub enum Said {
 
 impl Stream {
     /// A viewer over WebSocket.
-    pub fn socket(holder: HolderId, single: bool) -> Stream {
+    pub fn socket(holder: Holder, single: bool) -> Stream {
         Stream::new(holder, single, Speech::Socket(FrameReader::default()))
     }
 
     /// A viewer over Server-Sent Events.
-    pub fn events(holder: HolderId, single: bool) -> Stream {
+    pub fn events(holder: Holder, single: bool) -> Stream {
         Stream::new(holder, single, Speech::Events)
     }
 
-    fn new(holder: HolderId, single: bool, speech: Speech) -> Stream {
+    fn new(holder: Holder, single: bool, speech: Speech) -> Stream {
         Stream { holder, single, pings_unanswered: 0, later: None, given_up: None, speech }
     }
 

@@ -27,7 +27,8 @@ mod timers;
 mod viewers;
 mod writes;
 
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::access::{Access, Origins};
@@ -83,6 +84,8 @@ pub struct Shard {
     timers: Timers,
     /// When a key of the table expires next, Unix milliseconds.
     next_expiry_ms: Option<u64>,
+    /// Who watches with a token, by when it expires, Unix milliseconds.
+    expiring: BTreeSet<(u64, ConnId)>,
     /// Connections that there are descriptors for.
     descriptors: usize,
     /// Keys that have a newer record of which nobody was told yet.
@@ -106,7 +109,15 @@ impl Shard {
         Shard {
             id,
             owner: Owner::new(hash_seed, shards),
-            house: House { epoch, limits, access, origins, manners: Manners::default(), draining: false },
+            house: House {
+                epoch,
+                limits,
+                access,
+                passes: RefCell::default(),
+                origins,
+                manners: Manners::default(),
+                draining: false,
+            },
             now: Now::default(),
             date: DateLine::default(),
             store: Store::default(),
@@ -116,6 +127,7 @@ impl Shard {
             joinings: 0,
             timers: Timers::default(),
             next_expiry_ms,
+            expiring: BTreeSet::new(),
             descriptors,
             changed: Vec::new(),
             answering: VecDeque::new(),
@@ -177,19 +189,22 @@ impl Shard {
         if self.next_expiry_ms.is_some_and(|at| at <= now.wall_ms) {
             self.check_holders();
         }
+        self.end_expired();
     }
 
     /// The key table was replaced.
     pub fn reload(&mut self, access: Arc<Access>, now: Now) {
         self.now = now;
         let old = std::mem::replace(&mut self.house.access, access);
+        self.house.passes.borrow_mut().clear();
         self.carry_holders_over(&old);
         self.check_holders();
     }
 
     /// When [`Shard::woken`] is due next.
     pub fn deadline(&self) -> Deadline {
-        let expiry_in_ms = self.next_expiry_ms.map(|at| at.saturating_sub(self.now.wall_ms));
+        let token = self.expiring.first().map(|(at, _)| *at);
+        let expiry_in_ms = self.next_expiry_ms.into_iter().chain(token).min().map(|at| at.saturating_sub(self.now.wall_ms));
         let expiry = expiry_in_ms.map_or(Deadline::NEVER, |ms| self.now.after(ms));
         self.timers.soonest().min(expiry)
     }

@@ -145,7 +145,7 @@ impl Shard {
         let Speech::Stream(stream) = &conn.speech else { return Ok(()) };
         let subscribe = command.subscribe.as_deref().unwrap_or_default();
         for pattern in subscribe {
-            if !self.house.access.may_read(stream.holder, pattern) {
+            if !self.house.access.may_read(&stream.holder, pattern) {
                 return Err(WireError::Forbidden(format!("read {pattern}")));
             }
         }

@@ -28,5 +28,6 @@ pub mod runtime;
 pub mod settings;
 pub mod shard;
 pub mod time;
+pub mod token_file;
 pub mod toml_lines;
 pub mod wire;

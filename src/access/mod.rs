@@ -139,7 +139,11 @@ impl Access {
         }
         let secret = secret.ok_or(WireError::Unauthorized)?;
         if let Some(id) = self.find_key(secret) {
-            return if self.entry(id).is_live(wall_ms) { Ok(Holder::Key(id)) } else { Err(WireError::Unauthorized) };
+            return if self.entry(id).is_live(wall_ms) {
+                Ok(Holder::Key(id))
+            } else {
+                Err(WireError::Unauthorized)
+            };
         }
         if !token::has_its_shape(secret) {
             return Err(WireError::Unauthorized);
@@ -168,7 +172,8 @@ impl Access {
         match holder {
             Holder::Key(id) => self.entry(*id).grant.may_read(pattern),
             Holder::Token(pass) => {
-                let maker = pass.maker.map(|tag| self.maker(tag).is_some_and(|key| key.grant.may_read(pattern)));
+                let maker =
+                    pass.maker.map(|tag| self.maker(tag).is_some_and(|key| key.grant.may_read(pattern)));
                 pass.read.iter().any(|granted| granted.covers(pattern)) && maker.unwrap_or(true)
             }
         }
@@ -221,7 +226,8 @@ impl Access {
             Holder::Key(_) if self.open => None,
             Holder::Key(id) => new.by_hash.get(&self.entry(*id).hash).copied().map(Holder::Key),
             Holder::Token(pass) => {
-                let stays = new.tokens.knows(&pass.signer) && pass.maker.is_none_or(|tag| new.maker(tag).is_some());
+                let stays =
+                    new.tokens.knows(&pass.signer) && pass.maker.is_none_or(|tag| new.maker(tag).is_some());
                 stays.then(|| holder.clone())
             }
         }

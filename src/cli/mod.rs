@@ -17,6 +17,7 @@ mod serve;
 mod settings_args;
 mod state_argument;
 mod states;
+mod token;
 mod watch;
 
 use std::process::ExitCode;
@@ -76,6 +77,8 @@ enum Command {
     Watch(watch::WatchArgs),
     /// Make, list and revoke API keys
     Key(keys::KeyArgs),
+    /// Make a token: a grant to read, for a while
+    Token(token::TokenArgs),
     /// Say whether a broker can run here, with which limits, and what to change
     Check(check::CheckArgs),
     /// Run a broker with made-up producers, to look around
@@ -122,6 +125,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Delete(args) => states::delete(args),
         Command::Watch(args) => watch::run(args),
         Command::Key(args) => keys::run(args),
+        Command::Token(args) => token::run(args),
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args),
     }

@@ -57,7 +57,8 @@ impl Mint {
             Some(text) => life(&text).ok_or_else(|| no(&"`for` is a time as 90s, 15m, 1h or 1d"))?,
             None => LIFE_DEFAULT_MS,
         };
-        let left_ms = house.access.expires_at(&self.maker).map_or(u64::MAX, |end| end.saturating_sub(self.wall_ms));
+        let left_ms =
+            house.access.expires_at(&self.maker).map_or(u64::MAX, |end| end.saturating_sub(self.wall_ms));
         let hash = house.access.key_hash(&self.maker);
         match house.access.tokens().mint(&read, life_ms.min(left_ms), self.wall_ms, hash) {
             Ok(minted) => Ok(reply(&minted)),

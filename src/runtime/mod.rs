@@ -47,6 +47,7 @@ use crate::runtime::stopping::Stopping;
 use crate::runtime::worker::Worker;
 use crate::settings::Settings;
 use crate::shard::{Config, Shard};
+use crate::token_file;
 
 /// How long a stop may take beyond draining: viewers' last frames, lingering connections, the process's end.
 const STOP_BEYOND_DRAIN: Duration = Duration::from_secs(5);
@@ -91,6 +92,7 @@ impl Broker {
     /// As [`Broker::start`].
     pub fn start_with(settings: Settings, manners: Manners) -> Result<Broker, OperatorError> {
         settings.check()?;
+        make_token_key(&settings);
         let access = Arc::new(load_access(&settings)?);
         let (listeners, is_shared) = listeners(&settings)?;
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
@@ -190,6 +192,7 @@ impl Broker {
 
     fn reload(&mut self) {
         self.supervisor.reloading();
+        make_token_key(&self.settings);
         let outcome = match load_access(&self.settings) {
             Ok(access) => {
                 let keys = access.keys();
@@ -206,6 +209,13 @@ impl Broker {
             }
         };
         self.supervisor.ready(&format!("listening on http://{}; {outcome}", self.address));
+    }
+}
+
+/// A broker has a secret to sign tokens with; where none can be kept it does without, and says so.
+fn make_token_key(settings: &Settings) {
+    if let Err(error) = token_file::make_own_key(settings) {
+        tracing::warn!(%error, "there is no secret to sign tokens with; `lux token` and _token do not work");
     }
 }
 

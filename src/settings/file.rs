@@ -18,13 +18,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Layer, LimitName, Places, expand_home, parse_cores, parse_listen};
+use super::{Layer, LimitName, Places, expand_home, parse_cores, parse_listen, tokens};
 use crate::access::check_origin;
 use crate::operator_error::OperatorError;
 use crate::toml_lines::{Document, Fault, Field, Table};
 
-const NAMES: [&str; 8] =
-    ["listen", "cores", "state_dir", "keys", "allow_origin", "log_format", "log_level", "limits"];
+const NAMES: [&str; 9] =
+    ["listen", "cores", "state_dir", "keys", "allow_origin", "log_format", "log_level", "tokens", "limits"];
 
 /// Reads the file at `path`.
 ///
@@ -60,6 +60,7 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
         "allow_origin" => layer.allow_origins = origins(field)?,
         "log_format" => layer.log_format = Some(value(field, str::parse)?),
         "log_level" => layer.log_level = Some(field.text()?.to_owned()),
+        "tokens" => layer.tokens = Some(tokens::read(field.table()?, home)?),
         "limits" => layer.limits = limits(field.table()?)?,
         "insecure_open" => {
             let remedy = "take the line out; a broker without keys is started with the flag --insecure-open";
@@ -70,13 +71,22 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
     Ok(())
 }
 
-fn value<T, E: ToString>(field: &Field<'_>, parse: impl Fn(&str) -> Result<T, E>) -> Result<T, Fault> {
+/// A value that some function understands.
+pub(super) fn value<T, E: ToString>(
+    field: &Field<'_>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<T, Fault> {
     let wrong = |remedy: E| field.fault(format!("`{}` cannot be this", field.name), remedy.to_string());
     parse(&field.text_or_plain()?).map_err(wrong)
 }
 
 fn path(field: &Field<'_>, home: Option<&Path>) -> Result<PathBuf, Fault> {
-    match field.text()? {
+    path_of(field, field.text()?, home)
+}
+
+/// A path in a field, which may hold several.
+pub(super) fn path_of(field: &Field<'_>, text: &str, home: Option<&Path>) -> Result<PathBuf, Fault> {
+    match text {
         "" => Err(field.fault(format!("`{}` is empty", field.name), "write a path, or take the line out")),
         text => Ok(expand_home(text, home)),
     }
@@ -164,24 +174,31 @@ mod tests {
     fn the_shipped_file_names_every_setting_once() {
         let (text, settings) = shipped();
         assert!(parse(&text, None).is_ok(), "it can be used as it is");
-        let (own, limits) = text.split_once("\n[limits]\n").unwrap();
+        let (own, rest) = text.split_once("\n[limits]\n").unwrap();
+        let (limits, tokens) = rest.split_once("\n[tokens]\n").unwrap();
         let times = |part: &str, name: &str| {
             let begins = |line: &&str| line.trim_start_matches('#').starts_with(&format!("{name} = "));
             part.lines().filter(begins).count()
         };
-        for name in NAMES.iter().filter(|name| **name != "limits") {
+        for name in NAMES.iter().filter(|name| !["limits", "tokens"].contains(*name)) {
             assert_eq!(times(own, name), 1, "{name}");
         }
         for limit in &super::super::LIMIT_NAMES {
             assert_eq!(times(limits, limit.name), 1, "{}", limit.name);
         }
-        assert_eq!(settings.len(), NAMES.len() - 1 + super::super::LIMIT_NAMES.len(), "and nothing else");
+        for name in tokens::NAMES {
+            assert_eq!(times(tokens, name), 1, "{name}");
+        }
+        let all = NAMES.len() - 2 + super::super::LIMIT_NAMES.len() + tokens::NAMES.len();
+        assert_eq!(settings.len(), all, "and nothing else");
     }
 
     #[test]
     fn the_shipped_file_says_the_defaults() {
         let (text, _) = shipped();
         // Every setting that is a remark, without its `#`: the same broker comes out.
+        // Those of [tokens] are examples: there is no provider by default.
+        let defaults = text.split_once("\n[tokens]\n").unwrap().0;
         let uncomment = |line: &str| match line.strip_prefix('#') {
             Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
             Some(_) | None => format!("{line}\n"),
@@ -190,7 +207,7 @@ mod tests {
         let settle = |text: &str| {
             super::super::Settings::from_layers(Layer::default(), parse(text, None).unwrap(), &places)
         };
-        let (short, long) = (settle(&text), settle(&text.lines().map(uncomment).collect::<String>()));
+        let (short, long) = (settle(&text), settle(&defaults.lines().map(uncomment).collect::<String>()));
         assert_eq!(format!("{:?}", short.limits), format!("{:?}", long.limits));
         assert_eq!((short.listen, &short.log), (long.listen, &long.log));
         assert_eq!((&short.state_dir, &short.keys_file), (&long.state_dir, &long.keys_file));

@@ -9,6 +9,7 @@
 pub mod file;
 mod limit_names;
 mod places;
+pub mod tokens;
 pub mod units;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use crate::operator_error::OperatorError;
 
 pub use limit_names::{LIMIT_NAMES, LimitKind, LimitName};
 pub use places::Places;
+pub use tokens::TokenSettings;
 
 /// Where the broker listens unless told otherwise: this machine only.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7373);
@@ -47,6 +49,8 @@ pub struct Settings {
     pub allow_origins: Vec<String>,
     /// `LUX_API_KEY`: one key with read and write on everything, beside those in the file.
     pub environment_key: Option<Secret>,
+    /// Whose tokens are believed.
+    pub tokens: TokenSettings,
     /// Every bound.
     pub limits: Limits,
     /// The TOML file that some of this came from.
@@ -87,6 +91,8 @@ pub struct Layer {
     pub keys_file: Option<PathBuf>,
     /// See [`Settings::allow_origins`].
     pub allow_origins: Vec<String>,
+    /// See [`Settings::tokens`].
+    pub tokens: Option<TokenSettings>,
     /// Limits by name, with their values in the limit's own unit.
     pub limits: Vec<(&'static LimitName, u64)>,
     /// See [`LogSettings::format`].
@@ -106,6 +112,7 @@ impl Settings {
             insecure_open: false,
             allow_origins: Vec::new(),
             environment_key: None,
+            tokens: TokenSettings::default(),
             limits: Limits::default(),
             config_file: None,
             log: LogSettings::default(),
@@ -127,6 +134,7 @@ impl Settings {
             cores: flags.cores.or(file.cores).unwrap_or(defaults.cores),
             keys_file: flags.keys_file.or(file.keys_file).unwrap_or(defaults.keys_file),
             allow_origins,
+            tokens: file.tokens.unwrap_or(defaults.tokens),
             limits,
             log: LogSettings {
                 format: flags.log_format.or(file.log_format).unwrap_or_default(),

@@ -204,7 +204,8 @@ impl Shard {
     /// When [`Shard::woken`] is due next.
     pub fn deadline(&self) -> Deadline {
         let token = self.expiring.first().map(|(at, _)| *at);
-        let expiry_in_ms = self.next_expiry_ms.into_iter().chain(token).min().map(|at| at.saturating_sub(self.now.wall_ms));
+        let expiry_in_ms =
+            self.next_expiry_ms.into_iter().chain(token).min().map(|at| at.saturating_sub(self.now.wall_ms));
         let expiry = expiry_in_ms.map_or(Deadline::NEVER, |ms| self.now.after(ms));
         self.timers.soonest().min(expiry)
     }

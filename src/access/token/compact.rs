@@ -7,9 +7,9 @@
 
 use data_encoding::BASE64URL_NOPAD;
 
+use super::TokenFault;
 use super::key::Algorithm;
 use super::object::Object;
-use super::TokenFault;
 use crate::limits::TOKEN_BYTES_MAX;
 
 /// A token whose claims are not believed yet.

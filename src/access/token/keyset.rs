@@ -63,7 +63,8 @@ pub fn parse(text: &str) -> Result<KeySet, Fault> {
         return Err(fault(1, format!("there are more than {KEYS_MAX} keys"), "keep those that still sign"));
     }
     if set.keys.is_empty() {
-        let why = if set.left_out.is_empty() { String::new() } else { format!(" ({})", set.left_out.join("; ")) };
+        let why =
+            if set.left_out.is_empty() { String::new() } else { format!(" ({})", set.left_out.join("; ")) };
         let remedy = "use a key for HS256, RS256, ES256 or EdDSA";
         return Err(fault(1, format!("no key in it can check a token{why}"), remedy));
     }
@@ -90,12 +91,19 @@ fn parse_jwks(text: &str) -> Result<KeySet, Fault> {
         let line = line_of(text, entry.get());
         let jwk: Jwk = serde_json::from_str(entry.get())
             .map_err(|_| fault(line, format!("key {at} is no JSON Web Key"), SHAPE))?;
-        let name = jwk.kid.as_deref().map_or(format!("key {at}"), |kid| format!("key {at} (`{}`)", kid.escape_default()));
+        let name = jwk
+            .kid
+            .as_deref()
+            .map_or(format!("key {at}"), |kid| format!("key {at} (`{}`)", kid.escape_default()));
         let read = jwk.read().map_err(|why| fault(line, format!("{name} cannot be used"), why))?;
         match read {
             Entry::LeftOut(why) => set.left_out.push(format!("{name}: {why}")),
             Entry::Key(key) if is_doubled(&set.keys, &key) => {
-                return Err(fault(line, format!("{name} stands there twice"), "give each key a kid of its own"));
+                return Err(fault(
+                    line,
+                    format!("{name} stands there twice"),
+                    "give each key a kid of its own",
+                ));
             }
             Entry::Key(key) => set.keys.push(key),
         }
@@ -104,7 +112,8 @@ fn parse_jwks(text: &str) -> Result<KeySet, Fault> {
 }
 
 fn is_doubled(keys: &[TokenKey], key: &TokenKey) -> bool {
-    key.kid().is_some() && keys.iter().any(|known| known.kid() == key.kid() && known.algorithm() == key.algorithm())
+    key.kid().is_some()
+        && keys.iter().any(|known| known.kid() == key.kid() && known.algorithm() == key.algorithm())
 }
 
 /// The line on which a part of the text begins.

@@ -24,11 +24,11 @@ use super::SecretHash;
 use crate::key::Pattern;
 
 pub use claims::{Claimed, Grants, Rule};
+pub use compact::has_its_shape;
 pub use key::{Algorithm, TokenKey};
 pub use keyset::{KeySet, parse as parse_keys, secret_key_text};
 pub use mint::{MintFault, Minted};
 pub use passes::Passes;
-pub use compact::has_its_shape;
 pub use template::Template;
 
 use compact::Compact;

@@ -102,7 +102,10 @@ mod tests {
         assert_eq!(object.at("lux.x.y"), Some("3"));
         assert_eq!(object.at("x.lux/read"), Some("4"));
         assert_eq!((object.at("lux.write"), object.at("s.t"), object.at("")), (None, None, None));
-        assert_eq!((object.text("s"), object.text("lux"), object.text("t")), (Some(Some("t".into())), Some(None), None));
+        assert_eq!(
+            (object.text("s"), object.text("lux"), object.text("t")),
+            (Some(Some("t".into())), Some(None), None)
+        );
     }
 
     #[test]

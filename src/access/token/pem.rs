@@ -28,7 +28,9 @@ pub fn parse(text: &str) -> Result<KeySet, Fault> {
     let mut set = KeySet::default();
     let mut lines = (1..).zip(text.lines());
     while let Some((line, begin)) = lines.next() {
-        let Some(label) = begin.trim().strip_prefix("-----BEGIN ").and_then(|rest| rest.strip_suffix("-----")) else {
+        let Some(label) =
+            begin.trim().strip_prefix("-----BEGIN ").and_then(|rest| rest.strip_suffix("-----"))
+        else {
             continue;
         };
         check_label(label, line)?;
@@ -42,7 +44,8 @@ pub fn parse(text: &str) -> Result<KeySet, Fault> {
             }
         }
         let der = BASE64.decode(body.as_bytes()).map_err(|_| fault(line, "this key is no base64", BROKEN))?;
-        let key = public_key(&der).ok_or_else(|| fault(line, "this is no RSA, P-256 or Ed25519 key", BROKEN))?;
+        let key =
+            public_key(&der).ok_or_else(|| fault(line, "this is no RSA, P-256 or Ed25519 key", BROKEN))?;
         set.keys.push(key.map_err(|why| fault(line, "this key cannot be used", why))?);
     }
     Ok(set)

@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn claims_fill_their_places() {
         let claims = Object::parse(r#"{"sub":"7","org":{"id":"acme"},"n":3,"star":"*","none":""}"#).unwrap();
-        let fill = |text: &str| Template::parse(text).unwrap().fill(&claims).map(|pattern| pattern.to_string());
+        let fill =
+            |text: &str| Template::parse(text).unwrap().fill(&claims).map(|pattern| pattern.to_string());
         assert_eq!(fill("user-{sub}-*").as_deref(), Some("user-7-*"));
         assert_eq!(fill("{org.id}.{sub}").as_deref(), Some("acme.7"));
         assert_eq!(fill("news-*").as_deref(), Some("news-*"));

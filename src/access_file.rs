@@ -267,10 +267,10 @@ mod tests {
         add_key(&settings.keys_file, file_key).unwrap();
         let access = load_access(&settings).unwrap();
         let narrow = access.identify(Some(SECRET), 0).unwrap();
-        assert_eq!(access.name(narrow), "narrow");
+        assert_eq!(access.name(&narrow), "narrow");
         settings.environment_key = Some(Secret::parse(SECRET).unwrap());
         let access = load_access(&settings).unwrap();
-        assert_eq!(access.name(access.identify(Some(SECRET), 0).unwrap()), ENVIRONMENT_KEY_NAME);
+        assert_eq!(access.name(&access.identify(Some(SECRET), 0).unwrap()), ENVIRONMENT_KEY_NAME);
         settings.insecure_open = true;
         assert!(load_access(&settings).unwrap().is_open());
     }

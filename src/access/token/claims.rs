@@ -57,7 +57,7 @@ pub struct Claimed {
 impl Rule {
     /// For the broker's own tokens.
     pub fn own(longest_life_ms: u64) -> Rule {
-        Rule { issuer: None, audience: None, grants: Grants::Own, longest_life_ms, leeway_ms: 0 }
+        Rule { issuer: None, audience: None, grants: Grants::Own, longest_life_ms, leeway_ms: 30_000 }
     }
 
     /// Reads claims whose signature holds.

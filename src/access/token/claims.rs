@@ -127,7 +127,9 @@ fn time(claims: &Object<'_>, name: &str) -> Result<Option<u64>, TokenFault> {
     const LATEST_SECONDS: f64 = 1e11;
     let Some(value) = claims.get(name) else { return Ok(None) };
     match serde_json::from_str::<f64>(value) {
-        Ok(seconds) if (0.0..=LATEST_SECONDS).contains(&seconds) => Ok(Some((seconds * 1000.0) as u64)),
+        Ok(seconds) if (0.0..=LATEST_SECONDS).contains(&seconds) => {
+            Ok(Some((seconds * 1000.0).round() as u64))
+        }
         Ok(_) | Err(_) => Err(TokenFault::Shape),
     }
 }

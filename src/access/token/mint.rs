@@ -31,7 +31,7 @@ pub enum MintFault {
     NoKey,
     /// Nothing is to be granted.
     NoGrant,
-    /// It would live no whole second.
+    /// It would live for less than a second.
     TooShortLife,
     /// It would live longer than this many milliseconds.
     TooLongLife(u64),
@@ -40,8 +40,8 @@ pub enum MintFault {
 }
 
 impl Tokens {
-    /// Makes a token that reads these patterns from now on for `life_ms`, in whole seconds. The tag of `maker`, the
-    /// hash of an API key, binds it to that key.
+    /// Makes a token that reads these patterns from now on for `life_ms`. The tag of `maker`, the hash of an API key,
+    /// binds it to that key.
     ///
     /// # Errors
     /// Why there is none.
@@ -54,21 +54,20 @@ impl Tokens {
     ) -> Result<Minted, MintFault> {
         let own = self.own.as_ref().ok_or(MintFault::NoKey)?;
         let (key, _) = own.keys.first().ok_or(MintFault::NoKey)?;
-        let (issued, life) = (wall_ms / 1000, life_ms / 1000);
         match () {
             () if read.is_empty() => return Err(MintFault::NoGrant),
-            () if life == 0 => return Err(MintFault::TooShortLife),
+            () if life_ms < 1000 => return Err(MintFault::TooShortLife),
             () if life_ms > own.rule.longest_life_ms => {
                 return Err(MintFault::TooLongLife(own.rule.longest_life_ms));
             }
             () => {}
         }
-        let expires = issued + life;
-        let claims = claims(read, issued, expires, maker.and_then(|hash| maker_tag(key, hash)));
+        let expires_at_ms = wall_ms.saturating_add(life_ms);
+        let claims = claims(read, wall_ms, expires_at_ms, maker.and_then(|hash| maker_tag(key, hash)));
         let token = sign(key, &claims).ok_or(MintFault::NoKey)?;
         match token.len() > TOKEN_BYTES_MAX {
             true => Err(MintFault::TooLong),
-            false => Ok(Minted { token, expires_at_ms: expires * 1000 }),
+            false => Ok(Minted { token, expires_at_ms }),
         }
     }
 }
@@ -81,10 +80,13 @@ pub fn maker_tag(key: &TokenKey, hash: &SecretHash) -> Option<MakerTag> {
     tag.as_ref().first_chunk().copied()
 }
 
-/// Patterns have no character that JSON would escape.
-fn claims(read: &[Pattern], issued: u64, expires: u64, maker: Option<MakerTag>) -> String {
+/// Patterns have no character that JSON would escape. Times are to the millisecond, as RFC 7519, section 2, permits: a
+/// page reckons with what a token says of its life, and whole seconds would be much of a short one.
+fn claims(read: &[Pattern], issued_ms: u64, expires_ms: u64, maker: Option<MakerTag>) -> String {
     let list = read.iter().map(|pattern| format!("\"{pattern}\"")).collect::<Vec<_>>().join(",");
     let by = maker.map(|tag| format!(",\"by\":\"{}\"", BASE64URL_NOPAD.encode(&tag))).unwrap_or_default();
+    let time = |ms: u64| format!("{}.{:03}", ms / 1000, ms % 1000);
+    let (issued, expires) = (time(issued_ms), time(expires_ms));
     format!("{{\"iat\":{issued},\"exp\":{expires},\"lux\":{{\"read\":[{list}]{by}}}}}")
 }
 

@@ -268,15 +268,15 @@ fn what_is_minted_is_let_in_bound_to_its_maker_and_under_one_key() {
         ["a", "b-*"].iter().map(|text| Pattern::parse(text.as_bytes()).unwrap()).collect();
     let maker = hash("some API key");
     let minted = tokens.mint(&read, 60_999, NOW + 700, Some(&maker)).unwrap();
-    assert_eq!(minted.expires_at_ms, NOW + 60_000, "whole seconds");
-    let pass = tokens.verify(&minted.token, NOW + 59_999).unwrap();
+    assert_eq!(minted.expires_at_ms, NOW + 61_699);
+    let pass = tokens.verify(&minted.token, NOW + 61_698).unwrap();
     assert_eq!(
         (reads(&pass), pass.expires_at_ms),
         (vec!["a".to_owned(), "b-*".to_owned()], minted.expires_at_ms)
     );
     assert!(tokens.maker_tags(&maker).contains(&pass.maker.unwrap()));
     assert!(!tokens.maker_tags(&hash("another")).contains(&pass.maker.unwrap()));
-    assert_eq!(tokens.verify(&minted.token, NOW + 60_000), Err(TokenFault::Expired));
+    assert_eq!(tokens.verify(&minted.token, NOW + 61_699), Err(TokenFault::Expired));
     assert!(Tokens::default().with_own(vec![key(1)], 3_600_000).knows(&pass.signer), "the first key signed");
     assert!(!Tokens::default().with_own(vec![key(2)], 3_600_000).knows(&pass.signer));
     let mint = |read: &[Pattern], life_ms| tokens.mint(read, life_ms, NOW, None).err();

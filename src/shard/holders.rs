@@ -24,8 +24,8 @@ impl Shard {
             let access = self.house.access.clone();
             self.forget_expiry(id);
             let Some(held) = self.holder_of(id) else { continue };
-            match (old.carry_over(&access, held), &held) {
-                (Some(holder), _) => *held = holder,
+            match (old.carry_over(&access, &held), &held) {
+                (Some(holder), _) => self.set_holder(id, holder),
                 (None, Holder::Key(_)) => self.turn_out(id, "this API key was revoked"),
                 (None, Holder::Token(_)) => self.turn_out(id, "the key behind this token is gone"),
             }
@@ -36,7 +36,7 @@ impl Shard {
     /// Somebody begins to watch: the core looks again when its key expires. A clock that was set back makes an
     /// expiry of the past one of the future. Tokens are many, and each of them ends; so they stand in order.
     pub(super) fn note_expiry(&mut self, id: ConnId) {
-        match self.holder_of(id).cloned() {
+        match self.holder_of(id) {
             Some(Holder::Token(pass)) => {
                 self.expiring.insert((pass.expires_at_ms, id));
             }
@@ -50,7 +50,7 @@ impl Shard {
 
     /// Whoever watches no longer has nothing to end.
     pub(super) fn forget_expiry(&mut self, id: ConnId) {
-        if let Some(Holder::Token(pass)) = self.holder_of(id).cloned() {
+        if let Some(Holder::Token(pass)) = self.holder_of(id) {
             self.expiring.remove(&(pass.expires_at_ms, id));
         }
     }
@@ -68,7 +68,7 @@ impl Shard {
     pub(super) fn check_holders(&mut self) {
         self.next_expiry_ms = self.house.access.next_expiry(self.now.wall_ms);
         for id in self.conns.ids() {
-            let Some(holder) = self.holder_of(id).cloned() else { continue };
+            let Some(holder) = self.holder_of(id) else { continue };
             if !self.house.access.is_live(&holder, self.now.wall_ms) {
                 self.turn_out(id, "this API key has expired");
             } else if !self.is_granted(id, &holder) {
@@ -84,15 +84,26 @@ impl Shard {
         places.all(|place| self.house.access.may_read(holder, &self.pattern_of(place)))
     }
 
-    fn holder_of(&mut self, id: ConnId) -> Option<&mut Holder> {
+    fn holder_of(&self, id: ConnId) -> Option<Holder> {
         // Whoever is on its way out keeps the holder of a table that may be gone by now.
-        let conn = self.conns.get_mut(id).filter(|conn| conn.life == Life::Open)?;
-        match &mut conn.speech {
-            Speech::Stream(stream) => Some(&mut stream.holder),
-            Speech::Http(_, waiting) => match waiting.as_deref_mut()? {
-                Waiting::Poll { holder, .. } => Some(holder),
+        let conn = self.conns.get(id).filter(|conn| conn.life == Life::Open)?;
+        match &conn.speech {
+            Speech::Stream(stream) => Some(stream.holder()),
+            Speech::Http(_, waiting) => match waiting.as_deref()? {
+                Waiting::Poll { holder, .. } => Some(holder.clone()),
                 Waiting::Owner(_) | Waiting::List { .. } | Waiting::Metrics { .. } => None,
             },
+        }
+    }
+
+    fn set_holder(&mut self, id: ConnId, new: Holder) {
+        match self.conns.get_mut(id).map(|conn| &mut conn.speech) {
+            Some(Speech::Stream(stream)) => stream.set_holder(new),
+            Some(Speech::Http(_, waiting)) => match waiting.as_deref_mut() {
+                Some(Waiting::Poll { holder, .. }) => *holder = new,
+                Some(Waiting::Owner(_) | Waiting::List { .. } | Waiting::Metrics { .. }) | None => {}
+            },
+            None => {}
         }
     }
 

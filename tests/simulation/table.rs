@@ -113,7 +113,8 @@ impl Table {
             };
             let may_show_a_token = narrow && !matches!(role, Role::Producer | Role::Vandal);
             if may_show_a_token && ends.once_in(2) {
-                let token_ends = wall_ms + 1_000 * (1 + ends.skewed(120) as u64);
+                let life_s = if ends.once_in(3) { 36_000 } else { 1 + ends.skewed(120) as u64 };
+                let token_ends = wall_ms + 1_000 * life_s;
                 return Some(Holder { read, write: Vec::new(), expires: None, token_ends: Some(token_ends) });
             }
             Some(Holder { read, write: vec!["*".to_owned()], expires: None, token_ends: None })

@@ -49,7 +49,7 @@ struct Jwk {
 
 /// What one entry of a JWKS comes to.
 enum Entry {
-    Key(TokenKey),
+    Key(Box<TokenKey>),
     LeftOut(String),
 }
 
@@ -105,7 +105,7 @@ fn parse_jwks(text: &str) -> Result<KeySet, Fault> {
                     "give each key a kid of its own",
                 ));
             }
-            Entry::Key(key) => set.keys.push(key),
+            Entry::Key(key) => set.keys.push(*key),
         }
     }
     Ok(set)
@@ -147,7 +147,7 @@ impl Jwk {
                 return Ok(Entry::LeftOut(format!("{what} is not spoken here")));
             }
         };
-        key.map(Entry::Key)
+        key.map(|key| Entry::Key(Box::new(key)))
     }
 }
 

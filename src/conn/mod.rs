@@ -8,6 +8,7 @@
 pub mod accept;
 pub mod call;
 pub mod http;
+pub mod listing;
 pub mod manners;
 pub mod mint;
 pub mod outbox;

@@ -14,14 +14,14 @@ use compact_str::CompactString;
 
 use crate::access::token::Passes;
 use crate::access::{Access, Holder, Origins};
-use crate::conn::accept;
-use crate::conn::call::{Call, Cors, Exchange, Format, Listing, Protocol, Question, Reply, Viewing};
+use crate::conn::call::{Call, Cors, Exchange, Format, Protocol, Question, Reply, Viewing};
 use crate::conn::manners::Manners;
 use crate::conn::mint::Mint;
+use crate::conn::{accept, listing};
 use crate::console;
 use crate::ids::{Epoch, Rev};
 use crate::key::{Key, Pattern};
-use crate::limits::{LIST_RECORDS_MAX, Limits, WAIT_SECONDS_MAX};
+use crate::limits::{Limits, WAIT_SECONDS_MAX};
 use crate::time::Now;
 use crate::wire::WireError;
 use crate::wire::condition::{self, Conditions};
@@ -280,44 +280,10 @@ fn wait(value: &str) -> Result<u64, WireError> {
 fn list(head: &Head<'_>, house: &House, now: Now, mut format: Format) -> Result<Plan, WireError> {
     let holder = identify(head, house, now)?;
     only_get(head, ALLOW_PAGE)?;
-    let mut listing =
-        Listing { prefix: CompactString::default(), after: None, limit: LIST_RECORDS_MAX, with_data: true };
-    for pair in query::pairs(head.query) {
-        let (name, value) = pair?;
-        match name.as_ref() {
-            "prefix" => listing.prefix = prefix(value.strip_suffix('*').unwrap_or(&value))?,
-            "after" => listing.after = Some(prefix(&value)?),
-            "limit" => listing.limit = limit(&value)?,
-            "data" => listing.with_data = with_data(&value)?,
-            _ => {}
-        }
-    }
+    let listing = listing::of_query(head.query)?;
     may_read(house, &holder, &Pattern::Prefix(listing.prefix.clone()))?;
     format.with_data = listing.with_data;
     Ok(ready(Call::List(listing), format))
-}
-
-/// The beginning of a key. A caller who takes `device-*` for it, as people write, drops the star first.
-fn prefix(value: &str) -> Result<CompactString, WireError> {
-    match Pattern::parse(format!("{value}*").as_bytes()).map_err(WireError::BadKey)? {
-        Pattern::Prefix(prefix) => Ok(prefix),
-        Pattern::Exact(_) => unreachable!("it ends in a star"),
-    }
-}
-
-fn limit(value: &str) -> Result<usize, WireError> {
-    match value.parse::<usize>() {
-        Ok(limit) if limit >= 1 => Ok(limit.min(LIST_RECORDS_MAX)),
-        Ok(_) | Err(_) => Err(WireError::BadQuery("limit", "a whole number, 1 to 1000")),
-    }
-}
-
-fn with_data(value: &str) -> Result<bool, WireError> {
-    match value {
-        "0" => Ok(false),
-        "1" => Ok(true),
-        _ => Err(WireError::BadQuery("data", "0 or 1")),
-    }
 }
 
 fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) -> Result<Call, WireError> {

@@ -61,6 +61,7 @@ static ASSETS: &[Asset] = &[
     console_file!("glow.js", SCRIPT),
     console_file!("history.js", SCRIPT),
     console_file!("keyboard.js", SCRIPT),
+    console_file!("license.js", SCRIPT),
     console_file!("list.js", SCRIPT),
     console_file!("rate.js", SCRIPT),
     console_file!("row.js", SCRIPT),

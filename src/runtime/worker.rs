@@ -29,6 +29,8 @@ use crate::time::{Deadline, Now};
 
 /// Connections taken in per submission: a storm of them leaves room for those who are here.
 const ACCEPTS: usize = 8;
+/// Connections closed per submission: the kernel takes its time over each, and thousands may leave at once.
+const CLOSES: usize = 64;
 /// Sends per submission: how long a fan-out keeps answers and newer states waiting.
 const SENDS: usize = 128;
 /// Fan-outs up to this size go along with the answer to the write that caused them.
@@ -132,6 +134,7 @@ impl Worker {
     fn obey(&mut self, command: Command, now: Now) {
         match command {
             Command::Reload(access) => self.shard.reload(access, now),
+            Command::License(held) => self.shard.hold_license(held),
             Command::Drain => {
                 self.stopping.begin(now);
                 self.door.close();
@@ -198,7 +201,11 @@ impl Worker {
             self.read_more(id, Box::default());
         }
         self.sockets.begin_reads();
-        while let Some((id, close)) = self.shard.next_close() {
+        let mut closes = 0;
+        while closes < CLOSES
+            && let Some((id, close)) = self.shard.next_close()
+        {
+            closes += 1;
             match close {
                 Close::Write => self.sockets.shut_write(id),
                 Close::Both => self.sockets.break_off(id),
@@ -210,7 +217,7 @@ impl Worker {
             let shard = &mut self.shard;
             self.port.send_all(*other, || shard.next_tell(*other));
         }
-        is_all
+        is_all && closes < CLOSES
     }
 
     fn send(&mut self) -> bool {

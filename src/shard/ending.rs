@@ -121,7 +121,6 @@ impl Shard {
             stream.later = None;
         }
         self.leave_everything(id);
-        // Last, since whoever leaves is told of every change up to then.
         if let Some(conn) = self.conns.get_mut(id) {
             conn.outbox.forget_states();
         }

@@ -17,6 +17,7 @@ use crate::shard::interest::Watcher;
 impl Shard {
     /// Begins to watch; completes at once where no other core has a say.
     pub(super) fn join(&mut self, id: ConnId, patterns: Vec<Pattern>, purpose: Purpose) {
+        // What the newcomer has seen is no news to it: see the test in `shard/spread.rs`.
         self.spread_changes();
         // A deletion that had to be forgotten may have sent this very viewer away.
         if self.conns.get(id).is_none_or(|conn| conn.life != Life::Open) {
@@ -173,7 +174,6 @@ impl Shard {
 
     /// Ends one watch of a connection.
     pub(super) fn leave(&mut self, id: ConnId, watch: Watch) {
-        self.spread_changes();
         if let Some(conn) = self.conns.get_mut(id) {
             conn.watches.retain(|other| *other != watch);
         }
@@ -185,7 +185,6 @@ impl Shard {
 
     /// Ends all a connection watches or is about to.
     pub(super) fn leave_everything(&mut self, id: ConnId) {
-        self.spread_changes();
         let Some(conn) = self.conns.get_mut(id) else { return };
         let watches = std::mem::take(&mut conn.watches);
         let joining = conn.joining.take();

@@ -1,8 +1,9 @@
 //! What another core is owed.
 //!
 //! Always true: questions, answers and words about watching are a queue, bounded by the peers that wait for
-//! them, since those of peers that have left are taken out; states are a set of keys, read when there is room for one. A mark among them says that whatever was
-//! newest when the other core asked has been sent. Neither kind waits for more than a few of the other.
+//! them, since those of peers that have left are taken out; states are a set of keys, read when there is room
+//! for one. A mark among them says that whatever was newest when the other core asked has been sent. Neither
+//! kind waits for more than a few of the other.
 //!
 //! Read first: `dirty.rs`, `shard/contract.rs`.
 

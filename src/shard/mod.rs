@@ -45,6 +45,7 @@ use crate::shard::link::Link;
 use crate::shard::owner::Owner;
 use crate::shard::store::Store;
 use crate::shard::timers::Timers;
+use crate::terms::Held;
 use crate::time::{Deadline, Now};
 use crate::wire::response::DateLine;
 
@@ -98,6 +99,8 @@ pub struct Shard {
     /// Connections that may be read again.
     resumed: VecDeque<ConnId>,
     counters: Counters,
+    /// What `/metrics` shows of the license.
+    license: Option<Arc<Held>>,
 }
 
 impl Shard {
@@ -135,6 +138,7 @@ impl Shard {
             closes: VecDeque::new(),
             resumed: VecDeque::new(),
             counters: Counters::default(),
+            license: None,
         }
     }
 
@@ -199,6 +203,11 @@ impl Shard {
         self.house.passes.borrow_mut().clear();
         self.carry_holders_over(&old);
         self.check_holders();
+    }
+
+    /// The license was read; none is an evaluation. It is shown, and nothing depends on it.
+    pub fn hold_license(&mut self, license: Option<Arc<Held>>) {
+        self.license = license;
     }
 
     /// When [`Shard::woken`] is due next.

@@ -16,7 +16,7 @@ use crate::shard::link::Link;
 
 impl Shard {
     /// A key has a newer record. Who watches it is told when the answers of this turn are on their way, and
-    /// before anybody begins or ends to watch.
+    /// before anybody begins to watch.
     pub(super) fn changed(&mut self, key: KeyId) {
         // A burst on one key is one change; a key that comes twice otherwise is told of twice, at no harm.
         if self.changed.last() != Some(&key) {
@@ -99,5 +99,53 @@ impl Telling<'_> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::access::{Access, Origins};
+    use crate::ids::{ConnId, Epoch, ShardId};
+    use crate::limits::Limits;
+    use crate::shard::{Config, Shard};
+    use crate::time::Now;
+
+    const NOW: Now = Now { monotonic_ms: 1_000, wall_ms: 1_782_000_000_000 };
+
+    fn ask(shard: &mut Shard, request: &str) -> ConnId {
+        let id = shard.opened(NOW);
+        shard.received(id, &mut request.as_bytes().to_vec(), NOW);
+        id
+    }
+
+    #[test]
+    fn who_comes_back_in_the_turn_of_a_change_it_knows_is_not_told_again() {
+        let epoch = Epoch::from_bits(1);
+        let mut shard = Shard::new(Config {
+            id: ShardId(0),
+            shards: 1,
+            hash_seed: 7,
+            epoch: epoch.clone(),
+            limits: Limits::default(),
+            descriptors: 1_000,
+            access: Arc::new(Access::open()),
+            origins: Origins::any(),
+        });
+        ask(&mut shard, "PUT /api/lux/board HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{\"data\":1}");
+        let path = format!("/api/lux/stream/board?since={}.1", epoch.as_str());
+        let viewer = ask(&mut shard, &format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let mut told = Vec::new();
+        while let Some((to, bytes)) = shard.next_send() {
+            if to == viewer {
+                told.extend_from_slice(&bytes);
+            }
+            let len = bytes.len();
+            shard.sent(to, bytes, len, NOW);
+        }
+        let told = String::from_utf8(told).unwrap();
+        assert!(told.contains("event: synced"), "{told}");
+        assert!(!told.contains("\"rev\""), "{told}");
     }
 }

@@ -42,6 +42,9 @@ pub struct Churn {
     pub opening: Option<usize>,
 }
 
+/// How much the storm's thread gives way, as `nice` counts.
+const STORM_NICENESS: i32 = 12;
+
 /// What the storm's thread says.
 enum News {
     Ready,
@@ -76,7 +79,7 @@ fn storm(
     go: &mpsc::Receiver<()>,
 ) -> Result<(), Failure> {
     // If it may not be nicer, the figures are a little worse; that is all.
-    let _ = rustix::process::setpriority_process(None, 19);
+    let _ = rustix::process::nice(STORM_NICENESS);
     let mut fleet = Fleet::new(target, clock, false)?;
     let greeting = Some(target.watch(&format!("load-{}-storm", fresh_tag().as_str()))?);
     let greetings = || std::iter::repeat_n(greeting.clone(), options.viewers);
@@ -105,9 +108,8 @@ fn control(
 ) -> Result<Report, Failure> {
     let mut fleet = Fleet::new(target, clock, false)?;
     let mut flows = [Flow::open(plan(options), target, fresh_tag(), &mut fleet)?];
-    match news.recv() {
-        Ok(News::Failed(failure)) => return Err(failure),
-        Ok(News::Ready | News::Over { .. }) | Err(_) => {}
+    if let News::Failed(failure) = await_storm(&mut fleet, &mut flows, news)? {
+        return Err(failure);
     }
     let mut report = Report::new("churn", &target.name);
     let began = clock.now();
@@ -151,6 +153,22 @@ fn control(
     report.ask("control", options.control);
     report.ask("rate", options.rate);
     Ok(report)
+}
+
+/// Drives the control group until the storm's thread says something: whoever waits answers pings.
+fn await_storm(fleet: &mut Fleet, flows: &mut [Flow], news: &mpsc::Receiver<News>) -> Result<News, Failure> {
+    let mut progress = Progress::new("churn, opening", fleet.clock.after(60.0));
+    loop {
+        let slice = fleet.clock.now() + 20 * MILLISECOND;
+        drive(fleet, flows, slice, &mut progress, |_, _, _| slice)?;
+        match news.try_recv() {
+            Ok(news) => return Ok(news),
+            Err(mpsc::TryRecvError::Empty) => {}
+            Err(mpsc::TryRecvError::Disconnected) => {
+                return Err(Failure::new("the storm's thread has ended"));
+            }
+        }
+    }
 }
 
 /// One part of the run, until a time or until `is_over`.

@@ -10,7 +10,7 @@ const CONNECT_MS = 15_000; // from opening a stream to its snapshot
 const QUIET_MS = 45_000; // a stream that shows no life for one to two of these is asked for some
 const ANSWER_MS = 10_000; // how long that may take
 const WAKE_ANSWER_MS = 4_000; // the same after the page slept, when a dead connection is likely
-const RENEW_AHEAD_MS = 60_000; // a token is renewed so long before it ends, or a fifth of its life if that is less
+const RENEW_AHEAD_MS = 60_000; // a token is renewed so long before it ends, or a third of its life if that is less
 const RETRY_FIRST_MS = 500; // delays double from here …
 const RETRY_MAX_MS = 30_000; // … to here; each is drawn between its half and its whole
 const RESTART_SPREAD_MS = 3_000; // viewers of a restarting broker come back spread over this
@@ -811,7 +811,7 @@ class World {
     if (!this.renews || secret === this.#armedFor) return;
     this.#armedFor = secret;
     const { lifeMs } = (await secret) ?? {};
-    const ahead = Math.min(lifeMs / 5, RENEW_AHEAD_MS) * (0.5 + this.#random() / 2);
+    const ahead = Math.min(lifeMs / 3, RENEW_AHEAD_MS) * (0.5 + this.#random() / 2);
     if (lifeMs > 0 && secret === this.#secret) this.timer('renewal', Math.min(lifeMs - ahead, TIMER_MAX_MS));
   }
 

@@ -322,7 +322,7 @@ over('a token that ends is followed by the next, and nobody sees it', async (t, 
   let asked = 0;
   const token = async () => {
     asked += 1;
-    const body = JSON.stringify({ read: ['dashboard-*'], for: '2s' });
+    const body = JSON.stringify({ read: ['dashboard-*'], for: '4s' });
     const headers = { Authorization: `Bearer ${API_KEY}` };
     return (await fetch(`${broker.endpoint}/_token`, { method: 'POST', headers, body })).json();
   };

@@ -124,10 +124,10 @@ for (const [what, given] of [
     assert.match(socket.protocols[1], /^lux\.key\..*t1$/);
     socket.onopen({});
     socket.say(record(1, 1), { synced: true, epoch: 'a' });
-    at.clock.pass(79_000);
+    at.clock.pass(60_000);
     await settled();
     assert.equal(asked, 1);
-    at.clock.pass(12_000);
+    at.clock.pass(31_000);
     await settled();
     assert.deepEqual([asked, at.sockets.length, socket.closed], [2, 2, false]);
     assert.match(at.socket.protocols[1], /t2$/);
@@ -135,7 +135,7 @@ for (const [what, given] of [
     at.socket.say({ synced: true, epoch: 'a' });
     assert.equal(socket.closed, true);
     await settled();
-    at.clock.pass(91_000);
+    at.clock.pass(70_000);
     await settled();
     assert.deepEqual([asked, at.sockets.length], [3, 3], 'and so on');
   });

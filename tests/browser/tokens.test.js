@@ -7,7 +7,7 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { API_KEY, Broker, until } from './help/broker.js';
 import { assertNeverReloaded, closeProfile, launch, markPage, profile } from './help/browser.js';
 
-const LIFE_S = 3;
+const LIFE_S = 6;
 const PAGE = (address) => `<!doctype html><title>tokens</title>
 <output id="orders"></output> <output id="status"></output>
 <script type="module">

@@ -38,11 +38,21 @@ pub struct Counters {
     pub sent_bytes: u64,
     /// Messages and keys that wait for other cores (gauge).
     pub link_waiting: u64,
+    /// Memory promised to peers for what they send and are answered, in bytes (gauge).
+    pub peer_bytes: u64,
+    /// 1 while newcomers and bodies are refused for want of memory (gauge).
+    pub shedding: u64,
+    /// Connections, and streams behind a proxy, ever told that they may not stay, or closed without a word.
+    pub turned_away: u64,
+    /// Writes ever refused because they came too fast.
+    pub too_fast: u64,
+    /// Lines of the access log that could not be written.
+    pub log_lines_dropped: u64,
 }
 
 type Row = (&'static str, &'static str, &'static str, fn(&Counters) -> u64);
 
-const ROWS: [Row; 13] = [
+const ROWS: [Row; 18] = [
     ("lux_connections", "gauge", "Open connections.", |c| c.connections),
     ("lux_viewers", "gauge", "Open streams, WebSocket and Server-Sent Events.", |c| c.viewers),
     ("lux_keys", "gauge", "Keys with a state.", |c| c.keys),
@@ -58,6 +68,15 @@ const ROWS: [Row; 13] = [
     ("lux_sends_total", "counter", "Writes handed to the kernel.", |c| c.sends),
     ("lux_sent_bytes_total", "counter", "Bytes taken by the kernel.", |c| c.sent_bytes),
     ("lux_link_waiting", "gauge", "Messages and keys waiting for other cores.", |c| c.link_waiting),
+    ("lux_peer_bytes", "gauge", "Memory promised to peers for requests and answers, in bytes.", |c| {
+        c.peer_bytes
+    }),
+    ("lux_shedding", "gauge", "1 while newcomers and bodies are refused for want of memory.", |c| c.shedding),
+    ("lux_turned_away_total", "counter", "Connections that were not let in.", |c| c.turned_away),
+    ("lux_writes_too_fast_total", "counter", "Writes refused because they came too fast.", |c| c.too_fast),
+    ("lux_access_log_dropped_total", "counter", "Lines of the access log that were dropped.", |c| {
+        c.log_lines_dropped
+    }),
 ];
 
 /// The figures of all cores as Prometheus reads them (text format 0.0.4), a line per core.

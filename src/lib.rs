@@ -19,6 +19,7 @@ pub mod conn;
 pub mod console;
 pub mod counters;
 pub mod dirty;
+pub mod guard;
 pub mod ids;
 pub mod key;
 pub mod license;

@@ -127,7 +127,7 @@ for (const [what, given] of [
     at.clock.pass(60_000);
     await settled();
     assert.equal(asked, 1);
-    at.clock.pass(31_000);
+    at.clock.pass(10_000);
     await settled();
     assert.deepEqual([asked, at.sockets.length, socket.closed], [2, 2, false]);
     assert.match(at.socket.protocols[1], /t2$/);

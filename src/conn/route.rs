@@ -15,10 +15,13 @@ use compact_str::CompactString;
 use crate::access::token::Passes;
 use crate::access::{Access, Holder, Origins};
 use crate::conn::call::{Call, Cors, Exchange, Format, Protocol, Question, Reply, Viewing};
+use crate::conn::caller::{allows_origin, behind_proxy};
 use crate::conn::manners::Manners;
 use crate::conn::mint::Mint;
 use crate::conn::{accept, listing};
 use crate::console;
+use crate::guard::Guard;
+use crate::guard::rate::Rate;
 use crate::ids::{Epoch, Rev};
 use crate::key::{Key, Pattern};
 use crate::limits::{Limits, WAIT_SECONDS_MAX};
@@ -46,6 +49,8 @@ pub struct House {
     pub manners: Manners,
     /// The broker is stopping.
     pub draining: bool,
+    /// Who is being read, and what was counted of late.
+    pub guard: Guard,
 }
 
 /// A request whose body, if it needs one, is still to come.
@@ -121,15 +126,6 @@ pub fn format(head: &Head<'_>, house: &House) -> Format {
         cors,
         ..Format::default()
     }
-}
-
-/// Whether the page that asks, if a page asks, may: one of an allowed origin, or one of the broker's own.
-fn allows_origin(head: &Head<'_>, house: &House) -> bool {
-    let origin = head.field("origin");
-    let own = origin
-        .and_then(|origin| origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://")));
-    let is_own = own.is_some() && own == head.field("host");
-    is_own || house.origins.allows(origin)
 }
 
 fn prefers_minimal(value: &[u8]) -> bool {
@@ -220,6 +216,7 @@ fn key(
     if house.draining {
         return Err(WireError::Draining);
     }
+    house.guard.count_write(house.access.name(&holder), Rate::new(house.limits.writes_per_api_key), now)?;
     format.may_read = house.access.may_read(&holder, &Pattern::Exact(key.clone()));
     // What a patch makes is more than its producer wrote: only a reader sees it.
     format.minimal |= head.method == Method::Patch && !format.may_read;
@@ -315,7 +312,8 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     let last_event = head.field("last-event-id").and_then(|id| std::str::from_utf8(id).ok());
     let since = query.since.as_deref().or(last_event).filter(|_| single);
     let since = since.and_then(|text| since_rev(text, &house.epoch));
-    Ok(Call::Stream(Viewing { patterns: Some(patterns), single, since, holder, protocol }))
+    let behind = behind_proxy(head, house);
+    Ok(Call::Stream(Viewing { patterns: Some(patterns), single, since, holder, behind, protocol }))
 }
 
 fn since_rev(text: &str, epoch: &Epoch) -> Option<Rev> {
@@ -379,7 +377,9 @@ fn identify(head: &Head<'_>, house: &House, now: Now) -> Result<Holder, WireErro
 }
 
 fn identify_as(secret: Option<&str>, house: &House, now: Now) -> Result<Holder, WireError> {
-    house.access.identify_with(&mut house.passes.borrow_mut(), secret, now.wall_ms)
+    let holder = house.access.identify_with(&mut house.passes.borrow_mut(), secret, now.wall_ms)?;
+    house.guard.holder.replace(Some(holder.clone()));
+    Ok(holder)
 }
 
 fn may_read(house: &House, holder: &Holder, pattern: &Pattern) -> Result<(), WireError> {

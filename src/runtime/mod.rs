@@ -12,6 +12,7 @@ mod clock;
 mod door;
 mod heard;
 mod inherited;
+mod journal;
 mod listener;
 mod mesh;
 mod notify;
@@ -35,10 +36,12 @@ use nix::unistd::Pid;
 use crate::access::{Access, Origins};
 use crate::access_file::load_access;
 use crate::conn::manners::Manners;
+use crate::guard::forwarded::Proxies;
 use crate::ids::{Epoch, ShardId};
 use crate::license::find_and_log;
 use crate::operator_error::OperatorError;
 use crate::runtime::door::Door;
+use crate::runtime::journal::{Journal, Writer};
 use crate::runtime::mesh::{Command, Desk, Port};
 use crate::runtime::notify::Supervisor;
 use crate::runtime::pulse::{Pulse, Pulses};
@@ -64,6 +67,7 @@ pub struct Broker {
     supervisor: Supervisor,
     signals: Signals,
     threads: Vec<JoinHandle<()>>,
+    access_log: Option<Writer>,
 }
 
 /// What one core's thread begins with.
@@ -76,6 +80,8 @@ struct Start {
     share: Option<Share>,
     stopping: Stopping,
     pulse: Pulse,
+    proxies: Proxies,
+    journal: Option<Journal>,
 }
 
 impl Broker {
@@ -98,6 +104,7 @@ impl Broker {
         let (listeners, is_shared) = listeners(&settings)?;
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
         let signals = Signals::take()?;
+        let access_log = journal::start(&settings.access_log)?;
         let shards = settings.cores as u16;
         let limits = &settings.limits;
         let descriptors = descriptors::for_connections(limits.connections_max, settings.cores);
@@ -122,8 +129,11 @@ impl Broker {
             };
             let stopping = Stopping::new(limits.drain_ms, busy.clone(), port.bells().clone());
             let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
+            let cores = settings.cores;
+            let proxies = Proxies::new(settings.trusted_proxies.clone());
+            let journal = access_log.as_ref().map(Writer::journal);
             let start =
-                Start { config, manners, cores: settings.cores, port, listener, share, stopping, pulse };
+                Start { config, manners, cores, port, listener, share, stopping, pulse, proxies, journal };
             threads.push(spawn(start, ready.clone())?);
         }
         for _ in &threads {
@@ -136,7 +146,7 @@ impl Broker {
         desk.tell_all(|| Command::License(license.clone()));
         let supervisor = Supervisor::of_environment();
         supervisor.ready(&format!("listening on http://{address}"));
-        Ok(Broker { address, settings, desk, pulses, supervisor, signals, threads })
+        Ok(Broker { address, settings, desk, pulses, supervisor, signals, threads, access_log })
     }
 
     /// Where it listens; the port that was picked where 0 was asked for.
@@ -163,6 +173,9 @@ impl Broker {
         let _ = Builder::new().name("lux-hurry".into()).spawn(in_a_hurry);
         for thread in self.threads {
             thread.join().map_err(|_| OperatorError::new("a core ended with a fault", "see the log"))?;
+        }
+        if let Some(access_log) = self.access_log {
+            access_log.finish();
         }
         tracing::info!("the broker has stopped");
         Ok(())
@@ -196,6 +209,9 @@ impl Broker {
     fn reload(&mut self) {
         self.supervisor.reloading();
         make_token_key(&self.settings);
+        if let Some(access_log) = &self.access_log {
+            access_log.reopen();
+        }
         let license = find_and_log(&self.settings);
         self.desk.tell_all(|| Command::License(license.clone()));
         let outcome = match load_access(&self.settings) {
@@ -279,7 +295,7 @@ impl Drop for AllOrNone {
 
 fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     let _all_or_none = AllOrNone;
-    let Start { config, manners, cores, port, listener, share, stopping, pulse } = start;
+    let Start { config, manners, cores, port, listener, share, stopping, pulse, proxies, journal } = start;
     let id = config.id;
     cores::pin(id.index(), cores);
     let runtime = match cores::build_ring() {
@@ -290,12 +306,12 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         }
     };
     let others = (0..config.shards).map(ShardId).filter(|shard| *shard != id).collect();
-    let shard = Shard::new(config).with_manners(manners);
+    let shard = Shard::new(config).with_manners(manners).with_guard(proxies, journal.is_some());
     runtime.block_on(async {
         match Door::new(listener, share) {
             Ok(door) => {
                 let _ = ready.send(Ok(()));
-                let worker = Worker::new(shard, others, port, door, stopping, pulse);
+                let worker = Worker::new(shard, others, port, door, stopping, pulse).with_journal(journal);
                 // As a task beside the one that hears the kernel, it runs in the same round as that one.
                 if let Err(error) = tokio_uring::spawn(worker.run()).await {
                     std::panic::resume_unwind(error.into_panic());

@@ -56,6 +56,9 @@ impl Shard {
         make: impl FnOnce(Option<&Record>) -> Result<Draft, WireError>,
     ) -> (Outcome, Option<KeyId>) {
         let found = self.store.find(key, hash);
+        if let Err(error) = self.check_pace(found) {
+            return self.refuse(Outcome::Refused(error));
+        }
         let current = found.and_then(|id| self.store.get(id)?.live());
         if !conditions.allow_write(current.map(Record::rev)) {
             return self.refuse(Outcome::Conflict(current.cloned()));
@@ -74,6 +77,7 @@ impl Shard {
             .unwrap_or_else(|| self.store.find_or_make(key, hash, true, || groups.of(key.as_str(), true)));
         let record = draft.seal(key, self.store.next_rev(id), self.stamp(id));
         self.store.replace(id, record.clone());
+        self.note_pace(id);
         self.counters.writes += 1;
         (Outcome::Written { record, created: is_new }, Some(id))
     }
@@ -91,14 +95,21 @@ impl Shard {
         if !conditions.allow_write(Some(record.rev())) {
             return self.refuse(Outcome::Conflict(Some(record.clone())));
         }
+        if let Err(error) = self.check_pace(Some(id)) {
+            return self.refuse(Outcome::Refused(error));
+        }
         let deletion = Record::deletion(key, self.store.next_rev(id), self.stamp(id));
         self.store.replace(id, deletion.clone());
+        self.note_pace(id);
         self.counters.writes += 1;
         (Outcome::Deleted(deletion), Some(id))
     }
 
     fn refuse(&mut self, outcome: Outcome) -> (Outcome, Option<KeyId>) {
         self.counters.writes_refused += 1;
+        if let Outcome::Refused(error) = &outcome {
+            self.note_refusal(error);
+        }
         (outcome, None)
     }
 

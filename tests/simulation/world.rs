@@ -270,6 +270,8 @@ impl World {
                 Some(Ok(Said::Syncing(_) | Said::Synced(..) | Said::Error(_)) | Err(_)) | None => None,
             };
             self.truth.observe(key, record, self.step)?;
+            let (newest, rate) = (self.truth.keys[key].newest, self.plan.limits.writes_per_key);
+            self.truth.written(key, newest, self.now.monotonic_ms, rate)?;
         }
         Ok(())
     }

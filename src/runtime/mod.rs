@@ -59,6 +59,7 @@ use crate::settings::Settings;
 use crate::shard::owner::Owner;
 use crate::shard::saving::Restored;
 use crate::shard::{Config, Shard};
+use crate::token_file;
 
 /// How long a stop may take beyond draining: viewers' last frames, lingering connections, the process's end.
 const STOP_BEYOND_DRAIN: Duration = Duration::from_secs(5);
@@ -114,6 +115,7 @@ impl Broker {
     pub fn start_with(settings: Settings, manners: Manners) -> Result<Broker, OperatorError> {
         settings.check()?;
         let began = Began::now();
+        make_token_key(&settings);
         let access = Arc::new(load_access(&settings)?);
         let (listeners, is_shared) = listeners(&settings)?;
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
@@ -259,6 +261,7 @@ impl Broker {
 
     fn reload(&mut self) {
         self.supervisor.reloading();
+        make_token_key(&self.settings);
         if let Some(access_log) = &self.access_log {
             access_log.reopen();
         }
@@ -292,6 +295,13 @@ fn wait_for_all(
     let all: Vec<_> = (0..cores).map(|_| readiness.recv().unwrap_or_else(|_| early())).collect();
     let nobody_serves = all.iter().all(Result::is_err);
     all.into_iter().collect::<Result<(), _>>().map_err(|error| (error, nobody_serves))
+}
+
+/// A broker has a secret to sign tokens with; where none can be kept it does without, and says so.
+fn make_token_key(settings: &Settings) {
+    if let Err(error) = token_file::make_own_key(settings) {
+        tracing::warn!(%error, "there is no secret to sign tokens with; `lux token` and _token do not work");
+    }
 }
 
 /// Tells the broker of this process to stop, as SIGTERM does.

@@ -33,6 +33,16 @@ export interface LuxOptions {
   persist?: boolean;
   /** Where the last known state is kept: `localStorage` in a page, nothing elsewhere, unless given. */
   storage?: LuxStorage | null;
+  /**
+   * The state as a server handed it over with the page (`fetchLux` of lux-handover.js). It is there at once, counts
+   * as the broker's answer, and the stream goes on from it. A newer one in storage, of the same epoch, goes before it.
+   */
+  initial?: LuxInitial<any> | null;
+  /**
+   * `true` serves a hidden page as one in sight. Otherwise its listeners are told at most once a second, and after
+   * a minute the stream is let go (`paused`). Both end the moment the page is shown: it then has the newest state.
+   */
+  background?: boolean;
   /** Another WebSocket, such as that of the `ws` package; `null` for Server-Sent Events over `fetch`. */
   WebSocket?: (new (url: string, protocols?: string[]) => unknown) | null;
   /** Another `fetch`. */
@@ -42,6 +52,14 @@ export interface LuxOptions {
   clearTimeout?: (timer: any) => void;
   random?: () => number;
   page?: (EventTarget & { document?: { visibilityState: string } }) | null;
+}
+
+/** A state on its way from one that asked the broker to one that shows it. Plain JSON. */
+export interface LuxInitial<T = any> {
+  /** `"<epoch>.<rev>"`, as the broker's `ETag` has it; `null` where there is no state. */
+  etag: string | null;
+  /** The record; `null` where there is no state. */
+  record: LuxRecord<T> | null;
 }
 
 /** The part of `Storage` that is used. It may throw; then the session does without. */
@@ -168,11 +186,12 @@ export type LuxPatch<T> = T extends readonly any[] ? T | null
  * - `idle`: nothing is asked of the broker.
  * - `connecting`: a stream is being opened, or a state asked for.
  * - `live`: the stream is up.
+ * - `paused`: the page has been hidden for a minute, and the stream was let go; it is opened again when it is shown.
  * - `offline`: the broker cannot be reached; `retryInMs` says when it is tried again.
  * - `unauthorized`: the broker refuses the API key. Tried again only where `apiKey` is a function, or by `load()`.
  * - `closed`: `close()` was called.
  */
-export type LuxStatus = 'idle' | 'connecting' | 'live' | 'offline' | 'unauthorized' | 'closed';
+export type LuxStatus = 'idle' | 'connecting' | 'live' | 'paused' | 'offline' | 'unauthorized' | 'closed';
 
 export interface LuxStatusDetails {
   /** Milliseconds from this status to the next try; `null` if none is planned. */

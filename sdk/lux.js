@@ -15,6 +15,8 @@ const RETRY_MAX_MS = 30_000; // … to here; each is drawn between its half and 
 const RESTART_SPREAD_MS = 3_000; // viewers of a restarting broker come back spread over this
 const REQUEST_MS = 30_000; // a request without an answer by then has failed
 const STORE_MS = 1_000; // storage is written at most this often
+const HIDDEN_TELL_MS = 1_000; // listeners of a hidden page are told at most this often
+const HIDDEN_PAUSE_MS = 60_000; // a page hidden for so long lets its stream go until it is shown
 const KEEPALIVE_BYTES_MAX = 60 * 1024; // browsers let requests of 64 KiB in all outlive their page
 
 /** What went wrong; `code` and `message` are the broker's own where it had any. */
@@ -54,6 +56,7 @@ class Lux {
     this.#shownStatus = this.#statusText();
     this.#page = page;
     for (const name of PAGE_EVENTS) page?.addEventListener(name, this.#onPage);
+    if (this.#isHidden()) this.#session.hide(false);
   }
 
   load(listener) {
@@ -127,7 +130,7 @@ class Lux {
     if (this.#shownStatus !== status) {
       this.#shownStatus = status;
       tellAll(this.#statusListeners, ...this.#status());
-    } else if (this.#shownVersion !== this.#session.version) {
+    } else if (this.#shownVersion !== this.#session.version && this.#session.tells()) {
       this.#shownVersion = this.#session.version;
       const { state, meta } = this.peek();
       tellAll(this.#listeners, state, meta);
@@ -148,10 +151,14 @@ class Lux {
 
   #onPage = ({ type }) => {
     const ending = type === 'pagehide';
-    const hidden = type === 'visibilitychange' && this.#page.document?.visibilityState === 'hidden';
-    if (ending || hidden) this.#world.storeNow();
-    this.#turn(() => (ending || hidden ? this.#session.hide(ending) : this.#session.woke()));
+    const hiding = type === 'visibilitychange' && this.#isHidden();
+    if (ending || hiding) this.#world.storeNow();
+    this.#turn(() => (ending || hiding ? this.#session.hide(ending) : this.#session.woke(this.#isHidden())));
   };
+
+  #isHidden() {
+    return this.#page?.document?.visibilityState === 'hidden';
+  }
 }
 
 const PAGE_EVENTS = ['visibilitychange', 'online', 'pageshow', 'pagehide'];
@@ -161,6 +168,7 @@ const STATUS = {
   connecting: 'connecting', // a stream is being opened
   asking: 'connecting', // a plain GET is under way
   live: 'live',
+  paused: 'paused',
   waiting: 'offline',
   refused: 'unauthorized',
   closed: 'closed',
@@ -191,13 +199,17 @@ export class Session {
   #leaving = false; // whether requests have to outlive the page
   #gathering = false; // whether the window in which writes are joined is open
   #trouble = null; // the last failure that nothing has made good since
+  #background; // whether a hidden page is served as one in sight
+  #hidden = false;
+  #resting = false; // whether listeners of a hidden page were told just now
 
-  constructor(key, { realtime = true, debounce = 100, random = Math.random }, world) {
+  constructor(key, { realtime = true, debounce = 100, random = Math.random, background = false }, world) {
     this.#key = key;
     this.#world = world;
     this.#realtime = realtime;
     this.#debounce = debounce;
     this.#random = random;
+    this.#background = background;
     this.#held = world.stored();
   }
 
@@ -226,8 +238,9 @@ export class Session {
     if (phase === 'closed') return waiter.reject(closedError());
     this.#wanted = true;
     this.#loads.push(waiter);
+    if (this.#hidden) this.#world.timer('pause', HIDDEN_PAUSE_MS);
     if (phase === 'live') this.#settleLoads();
-    else if (['idle', 'waiting', 'refused'].includes(phase)) this.#begin();
+    else if (['idle', 'waiting', 'refused', 'paused'].includes(phase)) this.#begin();
   }
 
   write(method, value, waiter, ifMatch) {
@@ -257,9 +270,12 @@ export class Session {
   /**
    * The page is out of sight, which on a phone may be the last that is heard of it: writes wait no longer. If it
    * is `ending`, what is under way ends with it; so that goes out once more, joined with what waits behind it.
+   * From here on listeners are told less often, and after a while the stream is let go.
    */
   hide(ending) {
     this.#leaving = true;
+    if (!this.#background && !this.#hidden) this.#world.timer('pause', HIDDEN_PAUSE_MS);
+    this.#hidden = !this.#background;
     const [head] = this.#writes;
     if (ending && head?.flying && !head.seen) {
       this.#world.abort(head.flying);
@@ -280,12 +296,21 @@ export class Session {
   // What the world tells
 
   /** The tab is visible again or the network is back: no waiting, and the stream is to show that it lives. */
-  woke() {
+  woke(hidden = false) {
     const { phase, kind, pinged } = this.#stream;
     this.#leaving = false;
+    if (!hidden) this.#show();
     if (phase === 'waiting' && this.#realtime) this.#begin();
     if (phase === 'live' && kind === 'websocket' && !pinged) this.#ping(WAKE_ANSWER_MS);
     if (this.#retryInMs !== null) this.flush();
+  }
+
+  /** In sight again: whatever was put off happens now. */
+  #show() {
+    this.#hidden = false;
+    this.#resting = false;
+    for (const timer of ['pause', 'rest']) this.#world.timer(timer, null);
+    if (this.#stream.phase === 'paused') this.#begin();
   }
 
   opened(id) {
@@ -297,7 +322,7 @@ export class Session {
     if (id !== stream.id) return;
     stream.heard = true;
     const message = parseJson(text);
-    if (message?.synced === true) return this.#synced(String(message.epoch));
+    if (message?.synced === true) return this.#synced(String(message.epoch), 'keys' in message);
     const record = recordOf(message, this.#key);
     if (!record) return; // a comment, the answer to a ping, or another key of a wider stream
     if (stream.phase !== 'live') stream.snapshot = record;
@@ -335,6 +360,23 @@ export class Session {
     if (timer === 'window') this.#allDue();
     if (timer === 'retry') this.flush();
     if (timer === 'stream') this.#streamTimer();
+    if (timer === 'pause') this.#pause();
+    if (timer === 'rest') this.#resting = false;
+  }
+
+  /** Asked before listeners are told of a change: whether now. A hidden page is told the newest state, now and then. */
+  tells() {
+    if (this.#resting) return false;
+    this.#resting = this.#hidden;
+    if (this.#hidden) this.#world.timer('rest', HIDDEN_TELL_MS);
+    return true;
+  }
+
+  /** Hidden for long: the stream rests until the page is shown, or somebody asks. Writes go on. */
+  #pause() {
+    const { phase } = this.#stream;
+    if (phase === 'connecting') this.#world.timer('pause', HIDDEN_PAUSE_MS);
+    else if (this.#realtime && (phase === 'live' || phase === 'waiting')) this.#leave({ phase: 'paused' });
   }
 
   // The stream
@@ -373,13 +415,17 @@ export class Session {
     this.#settleLoads();
   }
 
-  /** The snapshot is complete, and only now is its epoch known: what it holds, or leaves out, counts. */
-  #synced(epoch) {
-    const { id, snapshot } = this.#stream;
+  /**
+   * The snapshot is complete, and only now is its epoch known: what it holds, or leaves out, counts. On a stream of
+   * one key, what was not left behind with `since` stands unchanged; on one that `names` its keys it is gone.
+   */
+  #synced(epoch, names) {
+    const { id, snapshot, phase } = this.#stream;
     if (this.#isPast(id, epoch)) return this.#reopen();
     this.#epochSince = ++this.#exchanges;
     if (snapshot) this.#hold(snapshot, epoch, 'remote');
     else if (this.#held?.epoch !== epoch) this.#hold(NOTHING, epoch, 'remote');
+    else if (names && phase !== 'live' && this.#held.exists) this.#vanish(this.#held);
     this.#confirm();
     Object.assign(this.#stream, { phase: 'live', epoch, snapshot: null });
     this.#trouble = null;
@@ -618,6 +664,7 @@ class World {
   #options;
   #address;
   #shelf;
+  #given; // the state that a server handed over with the page, or null
   #timers = new Map();
   #requests = new Map();
   #stream = null; // { id, ping, shut }
@@ -634,6 +681,7 @@ class World {
     };
     this.#address = addresses(key, options);
     this.#shelf = new Shelf(`lux:${this.#address.state}`, key, options);
+    this.#given = handedOver(options.initial, key);
     this.#apiKey = options.apiKey;
     this.hasSockets = Boolean(this.#options.WebSocket);
   }
@@ -697,8 +745,11 @@ class World {
     this.#stream = null;
   }
 
+  /** What a server asked for just now counts more than what was found here, unless that is the same and newer. */
   stored() {
-    return this.#shelf.read();
+    const found = this.#shelf.read();
+    const isNewer = this.#given && found?.epoch === this.#given.epoch && found.rev > this.#given.rev;
+    return this.#given && !isNewer ? this.#given : found;
   }
 
   store(held) {
@@ -847,6 +898,16 @@ function readAnswer({ status, etag, text }, key) {
   const epoch = /^(?:W\/)?"([^".]+)\.\d+"$/.exec(etag ?? '')?.[1]; // a proxy that compresses makes it weak
   const error = new LuxError(spoken ? body.error : 'http', message, status);
   return { status, epoch, record: recordOf(body, key), error };
+}
+
+/** A state that somebody else asked the broker for, as `initial` gives it; null if it is none of this key. */
+function handedOver(initial, key) {
+  if (initial?.record === null) return { ...UNKNOWN, source: 'remote', data: null };
+  const known = recordOf(initial?.record, key);
+  const epoch = /^(?:W\/)?"?([^".]+)\.\d+"?$/.exec(initial?.etag)?.[1];
+  if (!known || !epoch) return null;
+  const { rev, updatedAt, data, deleted = false } = known;
+  return { epoch, rev, updatedAt, exists: rev > 0 && !deleted, deleted, data, source: 'remote' };
 }
 
 /** The value as a record of this key, or null. */

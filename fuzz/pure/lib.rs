@@ -24,6 +24,8 @@ pub mod limits;
 pub mod operator_error;
 #[path = "../../src/shard/mod.rs"]
 pub mod shard;
+#[path = "../../src/terms.rs"]
+pub mod terms;
 #[path = "../../src/time.rs"]
 pub mod time;
 #[path = "../../src/toml_lines.rs"]

@@ -1,8 +1,8 @@
-// lux.d.ts says what lux.js does.
+// The declarations say what the modules do.
 //
 // Always true: it is TypeScript's own compiler that judges.
 //
-// Read first: types.ts.
+// Read first: types.ts, types-ui.tsx.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -19,10 +19,14 @@ test('code that uses the SDK compiles, and code that misuses it does not', () =>
   execFileSync('npm', ['run', '--silent', 'types'], { cwd: folder, stdio: 'pipe' });
 });
 
-test('everything exported is declared, and the other way round', () => {
-  const declared = [...declarations.matchAll(/^export (?:function|class) (\w+)/gm)].map(([, name]) => name);
-  assert.deepEqual(declared.sort(), Object.keys(sdk).filter((name) => !INTERNAL.includes(name)).sort());
-});
+for (const module of ['lux', 'lux-element', 'lux-handover', 'lux-react', 'lux-shared', 'lux-socket']) {
+  test(`everything that ${module}.js exports is declared, and the other way round`, async () => {
+    const text = readFileSync(new URL(`../${module}.d.ts`, import.meta.url), 'utf8');
+    const declared = [...text.matchAll(/^export (?:(?:function|class) (\w+)|\{ (\w+) \})/gm)].map(([, made, passed]) => made ?? passed);
+    const exported = Object.keys(await import(`../${module}.js`));
+    assert.deepEqual(declared.sort(), exported.filter((name) => !INTERNAL.includes(name)).sort());
+  });
+}
 
 test('every method of a session is declared, and the other way round', () => {
   const session = sdk.lux('a', { endpoint: 'http://broker.test/api/lux' });

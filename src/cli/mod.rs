@@ -10,6 +10,7 @@ mod client;
 mod demo;
 mod failure;
 mod keys;
+mod license;
 mod logging;
 mod output;
 mod provision;
@@ -76,6 +77,8 @@ enum Command {
     Watch(watch::WatchArgs),
     /// Make, list and revoke API keys
     Key(keys::KeyArgs),
+    /// Show, verify, ask for and make licenses
+    License(license::LicenseCommandArgs),
     /// Say whether a broker can run here, with which limits, and what to change
     Check(check::CheckArgs),
     /// Run a broker with made-up producers, to look around
@@ -122,6 +125,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Delete(args) => states::delete(args),
         Command::Watch(args) => watch::run(args),
         Command::Key(args) => keys::run(args),
+        Command::License(args) => license::run(args),
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args),
     }
@@ -176,7 +180,14 @@ mod tests {
     fn every_subcommand_says_what_it_does_and_shows_an_example() {
         for sub in Cli::command().get_subcommands() {
             assert!(sub.get_about().is_some(), "{}", sub.get_name());
-            assert!(sub.get_after_help().is_some(), "{} has no example", sub.get_name());
+            let examples = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(!examples.is_empty(), "{} has no example", sub.get_name());
+            // In a literal, a backslash at the end of its first line takes the indentation of the next one away.
+            assert!(
+                !examples.starts_with("lux "),
+                "{}: its first example has lost its indentation",
+                sub.get_name()
+            );
         }
     }
 }

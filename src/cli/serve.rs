@@ -22,13 +22,13 @@ On this machine only, with a key made on the first start:
 For a network, two cores, larger states:
   lux serve --listen 0.0.0.0:7373 --cores 2 --limit state_bytes=1MiB
 
-Settings from a file; every flag has a name there, and limits stand under [limits]:
+Settings from a file, where flags have their names with _ for -, and limits stand under [limits]:
   lux serve --config lux.toml
 
 One key out of the environment, with read and write on everything, beside those in the key file:
   LUX_API_KEY=$(cat key.txt) lux serve
 
-SIGHUP reads the key file again; SIGTERM and SIGINT stop it once requests under way are answered.";
+SIGHUP reads the key file and the license again; SIGTERM and SIGINT stop it once requests under way are answered.";
 
 /// Flags of `lux serve`.
 #[derive(Args)]

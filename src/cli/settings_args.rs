@@ -30,6 +30,9 @@ pub struct SettingsArgs {
     #[command(flatten)]
     pub place: PlaceArgs,
 
+    #[command(flatten)]
+    pub license: LicenseArgs,
+
     /// An origin whose pages may use the broker, repeatable [default: any]
     #[arg(long, value_name = "ORIGIN", env = "LUX_ALLOW_ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<String>,
@@ -62,6 +65,18 @@ pub struct PlaceArgs {
     pub config: Option<PathBuf>,
 }
 
+/// Which license, and whose.
+#[derive(Args, Default)]
+pub struct LicenseArgs {
+    /// The license's file [default: license in the state directory, or /etc/lux/license]
+    #[arg(long, value_name = "FILE", env = "LUX_LICENSE")]
+    pub license: Option<PathBuf>,
+
+    /// Verify the license with the key in this file, not with the vendor's
+    #[arg(long, value_name = "FILE")]
+    pub vendor_key: Option<PathBuf>,
+}
+
 /// What is logged.
 #[derive(Args, Default)]
 pub struct LogArgs {
@@ -82,10 +97,11 @@ impl SettingsArgs {
     pub fn resolve(self) -> Result<Settings, OperatorError> {
         let places = Places::of_environment();
         let config_file = self.place.config.clone();
-        let insecure_open = self.insecure_open;
+        let (insecure_open, vendor_key) = (self.insecure_open, self.license.vendor_key.clone());
         let file = read_file(&self.place, &places)?;
         let settings = Settings {
             insecure_open,
+            vendor_key,
             config_file,
             environment_key: environment_key()?,
             ..Settings::from_layers(self.into_layer(), file, &places)
@@ -100,6 +116,7 @@ impl SettingsArgs {
             cores: self.cores,
             state_dir: self.place.state_dir,
             keys_file: self.place.keys,
+            license: self.license.license,
             allow_origins: self.allow_origin,
             limits: self.limit,
             log_format: self.log.log_format,
@@ -121,7 +138,11 @@ impl PlaceArgs {
     }
 }
 
-fn read_file(place: &PlaceArgs, places: &Places) -> Result<Layer, OperatorError> {
+/// Reads the file of settings that these name; an empty layer where they name none.
+///
+/// # Errors
+/// As [`SettingsArgs::resolve`].
+pub fn read_file(place: &PlaceArgs, places: &Places) -> Result<Layer, OperatorError> {
     place.config.as_deref().map_or_else(|| Ok(Layer::default()), |path| file::read(path, places))
 }
 

@@ -16,23 +16,27 @@ use super::{output, state_argument};
 use crate::key::{Key, Pattern};
 
 const PUT_EXAMPLES: &str = "\
+Examples:
   lux put dashboard-main '{\"orders_per_second\": 42}'
   lux put dashboard-main @state.json
   uptime | jq -R . | lux put host-a -
   lux put lock-a '\"mine\"' --if-none-match '*'     only if there is none yet";
 
 const PATCH_EXAMPLES: &str = "\
+Examples:
   lux patch dashboard-main '{\"orders_per_second\": 43}'
   lux patch dashboard-main '{\"error\": null}'      takes the member out
 
 Members that the patch does not name stay as they are (RFC 7396). A key without a state starts from {}.";
 
 const GET_EXAMPLES: &str = "\
+Examples:
   lux get dashboard-main
   lux get --data dashboard-main | jq .orders_per_second
   lux get 'device-*'                               every key with that prefix, one record a line";
 
 const DELETE_EXAMPLES: &str = "\
+Examples:
   lux delete job-import-7
   lux delete job-import-7 --if-match 4t9xk2.12      only if nobody has changed it since";
 

@@ -20,6 +20,7 @@ import { Store } from './store.js';
 import { Viewers } from './viewers.js';
 import { Wall } from './wall.js';
 import { listenToKeys } from './keyboard.js';
+import { showLicense } from './license.js';
 
 const history_ = new History();
 const store = new Store(history_);
@@ -31,7 +32,7 @@ const list = new List({
   port: byId('list'), count: byId('count'), empty: byId('list-empty'), store, history: history_, onOpen: open,
 });
 const wall = new Wall({ root: byId('wall'), store, history: history_ });
-const viewers = new Viewers((number) => bar.viewers(number));
+const viewers = new Viewers((number) => bar.viewers(number), showLicense);
 const gate = new Gate(enter);
 let access = null;
 let ticked = false;

@@ -1,4 +1,4 @@
-//! The page the broker serves at `/`, and the SDK at `/lux.js`: files built into the binary.
+//! The page the broker serves at `/`, and the SDK at `/lux.js` and beside it: files built into the binary.
 //!
 //! Always true: everything the page asks for is in the table below and comes from this broker; nothing in it
 //! is inline, so that [`CONTENT_SECURITY_POLICY`] can forbid what is.
@@ -40,9 +40,25 @@ macro_rules! console_file {
     };
 }
 
+/// A module of the SDK, at its name.
+macro_rules! sdk_file {
+    ($name:literal) => {
+        Asset {
+            path: concat!("/", $name),
+            content_type: SCRIPT,
+            bytes: include_bytes!(concat!("../../sdk/", $name)),
+        }
+    };
+}
+
 static ASSETS: &[Asset] = &[
     Asset { path: "/", content_type: HTML, bytes: include_bytes!("index.html") },
-    Asset { path: "/lux.js", content_type: SCRIPT, bytes: include_bytes!("../../sdk/lux.js") },
+    sdk_file!("lux.js"),
+    sdk_file!("lux-element.js"),
+    sdk_file!("lux-handover.js"),
+    sdk_file!("lux-react.js"),
+    sdk_file!("lux-shared.js"),
+    sdk_file!("lux-socket.js"),
     console_file!("style.css", STYLE),
     console_file!("access.js", SCRIPT),
     console_file!("app.js", SCRIPT),
@@ -61,6 +77,7 @@ static ASSETS: &[Asset] = &[
     console_file!("glow.js", SCRIPT),
     console_file!("history.js", SCRIPT),
     console_file!("keyboard.js", SCRIPT),
+    console_file!("license.js", SCRIPT),
     console_file!("list.js", SCRIPT),
     console_file!("rate.js", SCRIPT),
     console_file!("row.js", SCRIPT),
@@ -102,8 +119,9 @@ mod tests {
             assert!(find(&format!("/_console/{address}")).is_some(), "{address}");
         }
         for asset in ASSETS.iter().filter(|asset| asset.path.ends_with(".js")) {
+            let (folder, _) = asset.path.rsplit_once('/').unwrap();
             for name in between(text(asset), "from './", "'") {
-                assert!(find(&format!("/_console/{name}")).is_some(), "{} imports {name}", asset.path);
+                assert!(find(&format!("{folder}/{name}")).is_some(), "{} imports {name}", asset.path);
             }
         }
     }

@@ -17,10 +17,14 @@ export function viewersIn(text) {
   return sum;
 }
 
-/** Calls `show(number or null)` every few seconds until the answer is that this key may not know. */
+/**
+ * Calls `show(number or null)` every few seconds until the answer is that this key may not know, and
+ * `showAll(text)` with all that the metrics say, or with nothing.
+ */
 export class Viewers {
-  constructor(show) {
+  constructor(show, showAll = () => {}) {
     this.show = show;
+    this.showAll = showAll;
     this.timer = 0;
   }
 
@@ -34,12 +38,16 @@ export class Viewers {
     clearTimeout(this.timer);
     this.key = undefined;
     this.show(null);
+    this.showAll('');
   }
 
   async #ask(key) {
     const answer = document.hidden ? 'later' : await readMetrics(key);
     if (this.key !== key || answer === 'forbidden') return;
-    if (answer !== 'later') this.show(answer);
+    if (answer !== 'later') {
+      this.show(answer === null ? null : viewersIn(answer));
+      this.showAll(answer ?? '');
+    }
     this.timer = setTimeout(() => this.#ask(key), EVERY_MS);
   }
 }
@@ -48,7 +56,7 @@ async function readMetrics(key) {
   try {
     const answer = await fetch('/metrics', { headers: headers(key), cache: 'no-store' });
     if (answer.status === 401 || answer.status === 403 || answer.status === 404) return 'forbidden';
-    return answer.ok ? viewersIn(await answer.text()) : null;
+    return answer.ok ? await answer.text() : null;
   } catch {
     return null;
   }

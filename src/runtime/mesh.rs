@@ -17,11 +17,14 @@ use crate::access::Access;
 use crate::ids::ShardId;
 use crate::limits::MESH_SLOTS;
 use crate::shard::contract::PeerMessage;
+use crate::terms::Held;
 
 /// What the process says to a core.
 pub enum Command {
     /// The key table was read again.
     Reload(Arc<Access>),
+    /// The license was read; what there is to show of it.
+    License(Option<Arc<Held>>),
     /// Stop taking connections, send viewers away, finish what was begun.
     Drain,
     /// End now.

@@ -36,6 +36,7 @@ use crate::access::{Access, Origins};
 use crate::access_file::load_access;
 use crate::conn::manners::Manners;
 use crate::ids::{Epoch, ShardId};
+use crate::license::find_and_log;
 use crate::operator_error::OperatorError;
 use crate::runtime::door::Door;
 use crate::runtime::mesh::{Command, Desk, Port};
@@ -98,7 +99,7 @@ impl Broker {
         let shards = settings.cores as u16;
         let limits = &settings.limits;
         let descriptors = descriptors::for_connections(limits.connections_max, settings.cores);
-        let (desk, ports) = mesh::build(shards);
+        let (mut desk, ports) = mesh::build(shards);
         let mut shares = is_shared.then(|| share::among(settings.cores, desk.bells()).into_iter());
         let pulses = Pulses::new(settings.cores, desk.bells().clone());
         let busy = Arc::new(AtomicUsize::new(settings.cores));
@@ -129,6 +130,8 @@ impl Broker {
                 .unwrap_or_else(|_| Err(OperatorError::new("a core ended early", "try again")))?;
         }
         tracing::info!(%address, cores = settings.cores, epoch = epoch.as_str(), "the broker listens");
+        let license = find_and_log(&settings);
+        desk.tell_all(|| Command::License(license.clone()));
         let supervisor = Supervisor::of_environment();
         supervisor.ready(&format!("listening on http://{address}"));
         Ok(Broker { address, settings, desk, pulses, supervisor, signals, threads })
@@ -190,6 +193,8 @@ impl Broker {
 
     fn reload(&mut self) {
         self.supervisor.reloading();
+        let license = find_and_log(&self.settings);
+        self.desk.tell_all(|| Command::License(license.clone()));
         let outcome = match load_access(&self.settings) {
             Ok(access) => {
                 let keys = access.keys();

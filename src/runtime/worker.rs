@@ -134,6 +134,7 @@ impl Worker {
     fn obey(&mut self, command: Command, now: Now) {
         match command {
             Command::Reload(access) => self.shard.reload(access, now),
+            Command::License(held) => self.shard.hold_license(held),
             Command::Drain => {
                 self.stopping.begin(now);
                 self.door.close();

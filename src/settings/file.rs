@@ -23,8 +23,8 @@ use crate::access::check_origin;
 use crate::operator_error::OperatorError;
 use crate::toml_lines::{Document, Fault, Field, Table};
 
-const NAMES: [&str; 8] =
-    ["listen", "cores", "state_dir", "keys", "allow_origin", "log_format", "log_level", "limits"];
+const NAMES: [&str; 9] =
+    ["listen", "cores", "state_dir", "keys", "license", "allow_origin", "log_format", "log_level", "limits"];
 
 /// Reads the file at `path`.
 ///
@@ -57,6 +57,7 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
         "cores" => layer.cores = Some(value(field, parse_cores)?),
         "state_dir" => layer.state_dir = Some(path(field, home)?),
         "keys" => layer.keys_file = Some(path(field, home)?),
+        "license" => layer.license = Some(path(field, home)?),
         "allow_origin" => layer.allow_origins = origins(field)?,
         "log_format" => layer.log_format = Some(value(field, str::parse)?),
         "log_level" => layer.log_level = Some(field.text()?.to_owned()),

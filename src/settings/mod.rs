@@ -41,6 +41,10 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// The API keys' hashes and grants.
     pub keys_file: PathBuf,
+    /// The license's file, where it is not one of the usual.
+    pub license: Option<PathBuf>,
+    /// The key that licenses are verified with, where it is not the vendor's. A flag only.
+    pub vendor_key: Option<PathBuf>,
     /// Everybody may do everything.
     pub insecure_open: bool,
     /// Origins whose pages may use the broker; none means any.
@@ -85,6 +89,8 @@ pub struct Layer {
     pub state_dir: Option<PathBuf>,
     /// See [`Settings::keys_file`].
     pub keys_file: Option<PathBuf>,
+    /// See [`Settings::license`].
+    pub license: Option<PathBuf>,
     /// See [`Settings::allow_origins`].
     pub allow_origins: Vec<String>,
     /// Limits by name, with their values in the limit's own unit.
@@ -103,6 +109,8 @@ impl Settings {
             cores: cores_of_machine(),
             keys_file: state_dir.join(KEYS_FILE_NAME),
             state_dir,
+            license: None,
+            vendor_key: None,
             insecure_open: false,
             allow_origins: Vec::new(),
             environment_key: None,
@@ -126,6 +134,7 @@ impl Settings {
             listen: flags.listen.or(file.listen).unwrap_or(defaults.listen),
             cores: flags.cores.or(file.cores).unwrap_or(defaults.cores),
             keys_file: flags.keys_file.or(file.keys_file).unwrap_or(defaults.keys_file),
+            license: flags.license.or(file.license),
             allow_origins,
             limits,
             log: LogSettings {

@@ -44,6 +44,7 @@ use crate::shard::link::Link;
 use crate::shard::owner::Owner;
 use crate::shard::store::Store;
 use crate::shard::timers::Timers;
+use crate::terms::Held;
 use crate::time::{Deadline, Now};
 use crate::wire::response::DateLine;
 
@@ -95,6 +96,8 @@ pub struct Shard {
     /// Connections that may be read again.
     resumed: VecDeque<ConnId>,
     counters: Counters,
+    /// What `/metrics` shows of the license.
+    license: Option<Arc<Held>>,
 }
 
 impl Shard {
@@ -123,6 +126,7 @@ impl Shard {
             closes: VecDeque::new(),
             resumed: VecDeque::new(),
             counters: Counters::default(),
+            license: None,
         }
     }
 
@@ -185,6 +189,11 @@ impl Shard {
         let old = std::mem::replace(&mut self.house.access, access);
         self.carry_holders_over(&old);
         self.check_holders();
+    }
+
+    /// The license was read; none is an evaluation. It is shown, and nothing depends on it.
+    pub fn hold_license(&mut self, license: Option<Arc<Held>>) {
+        self.license = license;
     }
 
     /// When [`Shard::woken`] is due next.

@@ -17,6 +17,7 @@ use crate::ids::ConnId;
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::shard::Shard;
 use crate::shard::contract::PeerMessage;
+use crate::terms;
 use crate::time::Deadline;
 
 impl Shard {
@@ -123,8 +124,9 @@ impl Shard {
     pub(super) fn finish_metrics(&mut self, id: ConnId) {
         if let Some(Waiting::Metrics { format, mut parts, .. }) = self.take_waiting(id) {
             parts.sort_by_key(|(shard, _)| *shard);
-            let text = Bytes::from(counters::render(&parts));
-            self.answer_late(id, &Reply::Text(200, text), &format);
+            let mut text = counters::render(&parts);
+            terms::render(self.license.as_deref(), self.now.wall_ms, &mut text);
+            self.answer_late(id, &Reply::Text(200, Bytes::from(text)), &format);
         }
     }
 

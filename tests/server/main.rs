@@ -9,6 +9,7 @@
 mod access;
 mod harness;
 mod http;
+mod license;
 mod life;
 mod limits;
 mod promises;

@@ -20,12 +20,13 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// The half without sockets, clocks, threads, randomness, environment or log.
 const PURE_FOLDERS: [&str; 4] = ["src/wire/", "src/conn/", "src/access/", "src/shard/"];
-const PURE_FILES: [&str; 7] = [
+const PURE_FILES: [&str; 8] = [
     "src/counters.rs",
     "src/dirty.rs",
     "src/ids.rs",
     "src/key.rs",
     "src/limits.rs",
+    "src/terms.rs",
     "src/time.rs",
     "src/toml_lines.rs",
 ];
@@ -184,6 +185,35 @@ fn a_storey_names_none_above_it() {
         }
     }
     assert_none("data goes one way: wire, conn, shard, runtime", found);
+}
+
+#[test]
+fn nothing_depends_on_a_license() {
+    // Who reads it, hands it on and shows it. Nobody else has a reason to know of one.
+    let told = [
+        "src/lib.rs",
+        "src/terms.rs",
+        "src/license/",
+        "src/cli/",
+        "src/console/mod.rs",
+        "src/settings/mod.rs",
+        "src/settings/file.rs",
+        "src/runtime/mod.rs",
+        "src/runtime/mesh.rs",
+        "src/runtime/worker.rs",
+        "src/shard/mod.rs",
+        "src/shard/requests.rs",
+    ];
+    let mut found = Vec::new();
+    for source in
+        sources("src").iter().filter(|source| !told.iter().any(|path| source.path.starts_with(path)))
+    {
+        let lines = source.code().filter(|(_, line)| line.to_lowercase().contains("license"));
+        found.extend(lines.map(|(at, line)| source.place(at, line)));
+    }
+    let requests = fs::read_to_string(root().join("src/shard/requests.rs")).unwrap();
+    assert_eq!(requests.matches("license").count(), 1, "the metrics show it, and no request is read by it");
+    assert_none("a broker is never less correct for want of a license", found);
 }
 
 #[test]

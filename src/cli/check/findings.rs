@@ -8,11 +8,14 @@
 use serde::Serialize;
 
 use crate::access::KeyEntry;
+use crate::cli::license::Report;
+use crate::license::{self, Found, License};
 use crate::limits::descriptors_reserved;
 use crate::machine::{Bounds, Machine, Place, Port};
 use crate::operator_error::OperatorError;
 use crate::settings::units::{format_bytes, format_count};
 use crate::settings::{Places, Settings};
+use crate::terms::Standing;
 
 /// With so much, rings never fail for want of locked memory: each takes some hundred KiB.
 const LOCKED_BYTES_PLENTY: u64 = 64 * 1024 * 1024;
@@ -60,6 +63,7 @@ pub fn findings(settings: &Settings, machine: &Machine, keys: &Keys, wall_ms: u6
         memory_finding(settings, machine.memory_bytes),
         state_dir_finding(settings, machine.state_dir),
         keys_finding(settings, keys, wall_ms),
+        license_finding(&license::find(settings), wall_ms),
     ]
 }
 
@@ -241,6 +245,28 @@ fn keys_finding(settings: &Settings, keys: &Keys, wall_ms: u64) -> Finding {
         (_, 0) => ok("API keys", found),
         (_, gone) => {
             warn("API keys", format!("{found}; {gone} expired"), "see `lux key list`, and revoke them")
+        }
+    }
+}
+
+/// A license never stands in the way: it is fine, or it is doubtful.
+fn license_finding(found: &Found, wall_ms: u64) -> Finding {
+    let report = Report::of(found, wall_ms);
+    let own_key = |license: &License| match &license.other_key {
+        Some(path) => format!("; verified with a key from {}, not the vendor's", path.display()),
+        None => String::new(),
+    };
+    match found {
+        Found::Nothing => ok("license", format!("evaluation: {}", report.says())),
+        Found::Unusable(error) => warn("license", &error.message, &error.remedy),
+        Found::License(license)
+            if license.other_key.is_none() && report.standing() == Some(Standing::Valid) =>
+        {
+            ok("license", report.says())
+        }
+        Found::License(license) => {
+            let remedy = format!("write to {}", license.terms.contact);
+            warn("license", format!("{}{}", report.says(), own_key(license)), remedy)
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::settings::{LIMIT_NAMES, LimitKind, LimitName, Settings};
 use findings::{Finding, Mark};
 
 const EXAMPLES: &str = "\
+Examples:
   lux check                                 with the flags and variables that `lux serve` would get
   lux check --config lux.toml --cores 4
   lux check --json | jq '.checks[] | select(.mark != \"ok\")'
@@ -56,6 +57,7 @@ struct SettingsReport {
     cores: usize,
     state_dir: String,
     keys: String,
+    license: Option<String>,
     config: Option<String>,
     allow_origin: Vec<String>,
     insecure_open: bool,
@@ -147,6 +149,7 @@ impl SettingsReport {
             cores: settings.cores,
             state_dir: settings.state_dir.display().to_string(),
             keys: settings.keys_file.display().to_string(),
+            license: settings.license.as_ref().map(|path| path.display().to_string()),
             config: settings.config_file.as_ref().map(|path| path.display().to_string()),
             allow_origin: settings.allow_origins.clone(),
             insecure_open: settings.insecure_open,
@@ -165,6 +168,11 @@ impl SettingsReport {
             ("cores", self.cores.to_string(), "--cores, LUX_CORES"),
             ("state_dir", self.state_dir.clone(), "--state-dir, LUX_STATE_DIR"),
             ("keys", self.keys.clone(), "--keys, LUX_KEYS"),
+            (
+                "license",
+                self.license.clone().unwrap_or_else(|| "default".to_owned()),
+                "--license, LUX_LICENSE",
+            ),
             ("config", self.config.clone().unwrap_or_else(|| "none".to_owned()), "--config, LUX_CONFIG"),
             ("allow_origin", origins, "--allow-origin, LUX_ALLOW_ORIGIN"),
             ("insecure_open", self.insecure_open.to_string(), "--insecure-open"),

@@ -36,11 +36,12 @@ use producer::{Producer, Write};
 use stop::Stop;
 
 const EXAMPLES: &str = "\
+Examples:
   lux demo
   lux demo --listen 0.0.0.0:8080 --for 10m
 
-The console's address goes to standard output, with the key behind the #, which a browser keeps to itself;
-everything else goes to standard error. Ctrl-C ends it.";
+The console's address goes to standard output, with the key behind the #, which a browser keeps
+to itself; everything else goes to standard error. Ctrl-C ends it.";
 
 /// How long a producer that the broker does not answer waits before it goes on.
 const TROUBLE_REST: Duration = Duration::from_secs(1);

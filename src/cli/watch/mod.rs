@@ -37,6 +37,7 @@ use session::{News, Session};
 const PLAIN_PATIENCE: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
+Examples:
   lux watch dashboard-main                  one record a line: now, then at every change
   lux watch --pretty dashboard-main         the state as a tree, updating in place
   lux watch --pretty 'device-*'             a list of every key with that prefix
@@ -44,8 +45,8 @@ const EXAMPLES: &str = "\
   lux watch --once 'job-*'                  the states as they are, then end
   lux watch --count 1 deploy-web            wait for the next change
 
-A line is {\"key\":…,\"rev\":…,\"updatedAt\":…,\"data\":…}; a deletion has \"data\":null,\"deleted\":true. A lost
-connection is taken up again by itself; what was missed then comes as the newest state of each key.";
+A line is {\"key\":…,\"rev\":…,\"updatedAt\":…,\"data\":…}; a deletion has \"data\":null,\"deleted\":true.
+A lost connection is taken up again by itself; what was missed then comes as the newest state of each key.";
 
 /// Flags of `lux watch`.
 #[derive(Args)]

@@ -32,11 +32,13 @@ fn the_console_is_at_the_root(broker: &Broker) {
 }
 
 fn the_sdk_is_served(broker: &Broker) {
-    let module = broker.ask(open("/lux.js")).expect(200);
-    assert!(module.field("Content-Type").unwrap().starts_with("text/javascript"));
-    assert!(module.text().contains("export"));
-    let allowed = module.field("Access-Control-Allow-Origin");
-    assert_eq!(allowed, Some("*"), "a module is loaded from other origins too");
+    for name in ["lux", "lux-element", "lux-handover", "lux-react", "lux-shared", "lux-socket"] {
+        let module = broker.ask(open(&format!("/{name}.js"))).expect(200);
+        assert!(module.field("Content-Type").unwrap().starts_with("text/javascript"));
+        assert!(module.text().contains("export"));
+        let allowed = module.field("Access-Control-Allow-Origin");
+        assert_eq!(allowed, Some("*"), "a module is loaded from other origins too");
+    }
 }
 
 fn metrics_need_a_key(broker: &Broker) {

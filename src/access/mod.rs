@@ -28,6 +28,11 @@ pub use secret::{SECRET_PREFIX, SECRET_RANDOM_BYTES, Secret, SecretError, Secret
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HolderId(pub u32);
 
+/// Who wrote a state, as it is kept beside it: the beginning of a hash, so that it means the same API key in
+/// every table, on every core and after a reload. It is never shown; a table knows the name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Author(u64);
+
 /// One API key as the table knows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyEntry {
@@ -42,6 +47,11 @@ pub struct KeyEntry {
 }
 
 impl KeyEntry {
+    fn author(&self) -> Author {
+        let [a, b, c, d, e, f, g, h, ..] = self.hash;
+        Author(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+    }
+
     fn is_live(&self, wall_ms: u64) -> bool {
         self.expires_at_ms.is_none_or(|end| wall_ms < end)
     }
@@ -121,6 +131,16 @@ impl Access {
     /// What the operator calls this key; fit for a log.
     pub fn name(&self, id: HolderId) -> &str {
         &self.holder(id).name
+    }
+
+    /// Who this holder is, to be kept beside what it writes.
+    pub fn author(&self, id: HolderId) -> Author {
+        self.holder(id).author()
+    }
+
+    /// What the operator calls the API key of this author, if it is still in the table; fit for a log.
+    pub fn author_name(&self, author: Author) -> Option<&str> {
+        self.holders.iter().find(|holder| holder.author() == author).map(|holder| holder.name.as_str())
     }
 
     /// Whether the key has not expired by now.

@@ -8,9 +8,11 @@
 mod check;
 mod client;
 mod demo;
+mod explain;
 mod failure;
 mod keys;
 mod license;
+mod log_pace;
 mod logging;
 mod output;
 mod provision;
@@ -75,6 +77,8 @@ enum Command {
     Delete(states::DeleteArgs),
     /// Follow keys: their states now, then every change
     Watch(watch::WatchArgs),
+    /// Why a screen is old: who wrote a key, who was told, and what slow viewers have
+    Explain(explain::ExplainArgs),
     /// Make, list and revoke API keys
     Key(keys::KeyArgs),
     /// Show, verify, ask for and make licenses
@@ -124,6 +128,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Get(args) => states::get(args),
         Command::Delete(args) => states::delete(args),
         Command::Watch(args) => watch::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Key(args) => keys::run(args),
         Command::License(args) => license::run(args),
         Command::Check(args) => check::run(args),

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::access::Secret;
+use crate::guard::address::Network;
 use crate::operator_error::OperatorError;
-use crate::settings::{self, Layer, LimitName, LogFormat, Places, Settings, file};
+use crate::settings::{self, AccessLogFormat, Layer, LimitName, LogFormat, Places, Settings, file};
 
 /// One `--limit name=value`.
 pub type LimitSetting = (&'static LimitName, u64);
@@ -47,6 +48,10 @@ pub struct SettingsArgs {
     /// Let everybody who reaches the address read and write everything
     #[arg(long)]
     pub insecure_open: bool,
+
+    /// A network of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8, repeatable [default: none]
+    #[arg(long, value_name = "NETWORK", env = "LUX_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxy: Vec<Network>,
 
     #[command(flatten)]
     pub log: LogArgs,
@@ -102,6 +107,14 @@ pub struct LogArgs {
     /// error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL", env = "LUX_LOG_LEVEL")]
     pub log_level: Option<String>,
+
+    /// A line for every request: off, text or json [default: off]
+    #[arg(long, value_name = "FORMAT", env = "LUX_ACCESS_LOG")]
+    pub access_log: Option<AccessLogFormat>,
+
+    /// Where these lines go [default: standard error]
+    #[arg(long, value_name = "FILE", env = "LUX_ACCESS_LOG_FILE")]
+    pub access_log_file: Option<PathBuf>,
 }
 
 impl SettingsArgs {
@@ -138,6 +151,9 @@ impl SettingsArgs {
             limits: self.limit,
             log_format: self.log.log_format,
             log_level: self.log.log_level,
+            trusted_proxies: self.trusted_proxy,
+            access_log: self.log.access_log,
+            access_log_file: self.log.access_log_file,
         }
     }
 }

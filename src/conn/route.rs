@@ -11,11 +11,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use compact_str::CompactString;
 
-use crate::access::{Access, HolderId, Origins};
+use crate::access::{Access, Author, HolderId, Origins};
 use crate::conn::accept;
 use crate::conn::call::{Call, Cors, Exchange, Format, Listing, Protocol, Question, Reply, Viewing};
+use crate::conn::caller::{allows_origin, behind_proxy};
 use crate::conn::manners::Manners;
+use crate::conn::overview;
 use crate::console;
+use crate::guard::Guard;
+use crate::guard::rate::Rate;
 use crate::ids::{Epoch, Rev};
 use crate::key::{Key, Pattern};
 use crate::limits::{LIST_RECORDS_MAX, Limits, WAIT_SECONDS_MAX};
@@ -41,6 +45,8 @@ pub struct House {
     pub manners: Manners,
     /// The broker is stopping.
     pub draining: bool,
+    /// Who is being read, and what was counted of late.
+    pub guard: Guard,
     /// States outlive the process, so that it may take writes to its end.
     pub keeps: bool,
 }
@@ -61,6 +67,8 @@ pub struct Write {
     pub kind: WriteKind,
     /// Compare-and-set.
     pub conditions: Conditions,
+    /// Who writes.
+    pub by: Author,
     /// How to answer.
     pub format: Format,
 }
@@ -77,7 +85,7 @@ pub enum WriteKind {
 }
 
 const ALLOW_KEY: &str = "GET, HEAD, PUT, PATCH, DELETE, OPTIONS";
-const ALLOW_PAGE: &str = "GET, HEAD, OPTIONS";
+pub(super) const ALLOW_PAGE: &str = "GET, HEAD, OPTIONS";
 
 /// Decides what a head asks for.
 pub fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError> {
@@ -87,6 +95,7 @@ pub fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError>
     }
     match head.path.strip_prefix("/api/lux") {
         Some("" | "/") => list(head, house, now, format),
+        Some("/_explain") => overview::explain(head, house, now).map(|call| ready(call, format)),
         Some("/stream") => stream(head, house, now, None).map(|call| ready_stream(call, format)),
         Some(rest) if rest.starts_with('/') => match rest[1..].strip_prefix("stream/") {
             Some(pattern) => stream(head, house, now, Some(pattern)).map(|call| ready_stream(call, format)),
@@ -115,15 +124,6 @@ pub fn format(head: &Head<'_>, house: &House) -> Format {
     }
 }
 
-/// Whether the page that asks, if a page asks, may: one of an allowed origin, or one of the broker's own.
-fn allows_origin(head: &Head<'_>, house: &House) -> bool {
-    let origin = head.field("origin");
-    let own = origin
-        .and_then(|origin| origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://")));
-    let is_own = own.is_some() && own == head.field("host");
-    is_own || house.origins.allows(origin)
-}
-
 fn prefers_minimal(value: &[u8]) -> bool {
     let is_minimal = |token: &[u8]| token.trim_ascii().eq_ignore_ascii_case(b"return=minimal");
     value.split(|b| matches!(b, b',' | b';')).any(is_minimal)
@@ -133,6 +133,7 @@ fn allowed(path: &str) -> &'static str {
     match path.strip_prefix("/api/lux/") {
         None | Some("") => ALLOW_PAGE,
         Some(rest) if rest == "stream" || rest.starts_with("stream/") => ALLOW_PAGE,
+        Some("_explain") => ALLOW_PAGE,
         Some(_) => ALLOW_KEY,
     }
 }
@@ -152,12 +153,7 @@ fn page(head: &Head<'_>, house: &House, now: Now) -> Result<Call, WireError> {
         "/healthz" => Reply::Text(200, Bytes::from_static(b"ok\n")),
         "/readyz" if house.draining => return Err(WireError::Draining),
         "/readyz" => Reply::Text(200, Bytes::from_static(b"ready\n")),
-        "/metrics" => {
-            only_get(head, ALLOW_PAGE)?;
-            let holder = identify(head, house, now)?;
-            may_read(house, holder, &Pattern::ALL)?;
-            return Ok(Call::Metrics);
-        }
+        "/metrics" => return overview::metrics(head, house, now),
         path => {
             let asset = console::find(path).ok_or(WireError::NotFound)?;
             Reply::File { content_type: asset.content_type, bytes: Bytes::from_static(asset.bytes) }
@@ -167,7 +163,7 @@ fn page(head: &Head<'_>, house: &House, now: Now) -> Result<Call, WireError> {
     Ok(Call::Answered(reply))
 }
 
-fn only_get(head: &Head<'_>, allow: &'static str) -> Result<(), WireError> {
+pub(super) fn only_get(head: &Head<'_>, allow: &'static str) -> Result<(), WireError> {
     match head.method {
         Method::Get | Method::Head => Ok(()),
         Method::Put | Method::Patch | Method::Delete | Method::Options | Method::Post | Method::Other => {
@@ -200,13 +196,15 @@ fn key(
     if house.draining && !house.keeps {
         return Err(WireError::Draining);
     }
+    house.guard.count_write(house.access.name(holder), Rate::new(house.limits.writes_per_api_key), now)?;
     format.may_read = house.access.may_read(holder, &Pattern::Exact(key.clone()));
     // What a patch makes is more than its producer wrote: only a reader sees it.
     format.minimal |= head.method == Method::Patch && !format.may_read;
     let conditions = Conditions::of(head, &house.epoch)?;
+    let by = house.access.author(holder);
     match kind {
-        Some(kind) => Ok(Plan::Body(Write { key, kind, conditions, format })),
-        None => Ok(ready(Call::Key(Question::Delete { key, conditions }), format)),
+        Some(kind) => Ok(Plan::Body(Write { key, kind, conditions, by, format })),
+        None => Ok(ready(Call::Key(Question::Delete { key, conditions, by }), format)),
     }
 }
 
@@ -307,6 +305,7 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     only_get(head, ALLOW_PAGE)?;
     let secret = head.bearer().or(query.api_key.as_deref()).or(handshake.as_ref().and_then(|h| h.key));
     let holder = house.access.identify(secret, now.wall_ms)?;
+    house.guard.holder.set(Some(holder));
     let patterns = stream_patterns(path_pattern, &query, house)?;
     for pattern in &patterns {
         may_read(house, holder, pattern)?;
@@ -329,7 +328,8 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     let last_event = head.field("last-event-id").and_then(|id| std::str::from_utf8(id).ok());
     let since = query.since.as_deref().or(last_event).filter(|_| single);
     let since = since.and_then(|text| since_rev(text, &house.epoch));
-    Ok(Call::Stream(Viewing { patterns: Some(patterns), single, since, holder, protocol }))
+    let behind = behind_proxy(head, house);
+    Ok(Call::Stream(Viewing { patterns: Some(patterns), single, since, holder, behind, protocol }))
 }
 
 fn since_rev(text: &str, epoch: &Epoch) -> Option<Rev> {
@@ -388,11 +388,13 @@ fn stream_patterns(
     Ok(patterns)
 }
 
-fn identify(head: &Head<'_>, house: &House, now: Now) -> Result<HolderId, WireError> {
-    house.access.identify(head.bearer(), now.wall_ms)
+pub(super) fn identify(head: &Head<'_>, house: &House, now: Now) -> Result<HolderId, WireError> {
+    let holder = house.access.identify(head.bearer(), now.wall_ms)?;
+    house.guard.holder.set(Some(holder));
+    Ok(holder)
 }
 
-fn may_read(house: &House, holder: HolderId, pattern: &Pattern) -> Result<(), WireError> {
+pub(super) fn may_read(house: &House, holder: HolderId, pattern: &Pattern) -> Result<(), WireError> {
     match house.access.may_read(holder, pattern) {
         true => Ok(()),
         false => Err(WireError::Forbidden(format!("read {pattern}"))),

@@ -12,7 +12,9 @@ mod clock;
 mod door;
 mod heard;
 mod inherited;
+mod journal;
 mod listener;
+mod look;
 mod mesh;
 mod notify;
 mod pulse;
@@ -37,10 +39,13 @@ use nix::unistd::Pid;
 use crate::access::{Access, Origins};
 use crate::access_file::load_access;
 use crate::conn::manners::Manners;
+use crate::guard::forwarded::Proxies;
 use crate::ids::{Epoch, ShardId};
 use crate::license::find_and_log;
 use crate::operator_error::OperatorError;
 use crate::runtime::door::Door;
+use crate::runtime::journal::{Journal, Writer};
+use crate::runtime::look::Began;
 use crate::runtime::mesh::{Command, Desk, Port};
 use crate::runtime::notify::Supervisor;
 use crate::runtime::pulse::{Pulse, Pulses};
@@ -71,6 +76,7 @@ pub struct Broker {
     supervisor: Supervisor,
     signals: Signals,
     threads: Vec<JoinHandle<()>>,
+    access_log: Option<Writer>,
     /// Writes snapshots, and ends after the last of the cores.
     saving: Option<JoinHandle<()>>,
 }
@@ -85,8 +91,11 @@ struct Start {
     share: Option<Share>,
     stopping: Stopping,
     pulse: Pulse,
+    proxies: Proxies,
+    journal: Option<Journal>,
     /// What it begins with, and its line to whoever writes snapshots; none without snapshots.
     kept: Option<(Restored, Saver)>,
+    began: Began,
 }
 
 impl Broker {
@@ -104,10 +113,12 @@ impl Broker {
     /// As [`Broker::start`].
     pub fn start_with(settings: Settings, manners: Manners) -> Result<Broker, OperatorError> {
         settings.check()?;
+        let began = Began::now();
         let access = Arc::new(load_access(&settings)?);
         let (listeners, is_shared) = listeners(&settings)?;
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
         let signals = Signals::take()?;
+        let access_log = journal::start(&settings.access_log)?;
         let shards = settings.cores as u16;
         let limits = &settings.limits;
         let descriptors = descriptors::for_connections(limits.connections_max, settings.cores);
@@ -143,8 +154,24 @@ impl Broker {
             };
             let stopping = Stopping::new(limits.drain_ms, busy.clone(), port.bells().clone());
             let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
-            let (cores, kept) = (settings.cores, kept.as_mut().and_then(Iterator::next));
-            let start = Start { config, manners, cores, port, listener, share, stopping, pulse, kept };
+            let proxies = Proxies::new(settings.trusted_proxies.clone());
+            let journal = access_log.as_ref().map(Writer::journal);
+            let (cores, began) = (settings.cores, began.clone());
+            let kept = kept.as_mut().and_then(Iterator::next);
+            let start = Start {
+                config,
+                manners,
+                cores,
+                port,
+                listener,
+                share,
+                stopping,
+                pulse,
+                proxies,
+                journal,
+                kept,
+                began,
+            };
             threads.push(spawn(start, ready.clone())?);
         }
         if let Err((error, nobody_served)) = wait_for_all(threads.len(), &readiness) {
@@ -160,12 +187,13 @@ impl Broker {
             }
             None => None,
         };
+        began.is_ready();
         tracing::info!(%address, cores = settings.cores, epoch = epoch.as_str(), "the broker listens");
         let license = find_and_log(&settings);
         desk.tell_all(|| Command::License(license.clone()));
         let supervisor = Supervisor::of_environment();
         supervisor.ready(&format!("listening on http://{address}"));
-        Ok(Broker { address, settings, desk, pulses, supervisor, signals, threads, saving })
+        Ok(Broker { address, settings, desk, pulses, supervisor, signals, threads, access_log, saving })
     }
 
     /// Where it listens; the port that was picked where 0 was asked for.
@@ -193,6 +221,9 @@ impl Broker {
         let _ = Builder::new().name("lux-hurry".into()).spawn(in_a_hurry);
         for thread in self.threads {
             thread.join().map_err(|_| OperatorError::new("a core ended with a fault", "see the log"))?;
+        }
+        if let Some(access_log) = self.access_log {
+            access_log.finish();
         }
         if let Some(saving) = self.saving {
             saving.join().map_err(|_| OperatorError::new("snapshots ended with a fault", "see the log"))?;
@@ -228,6 +259,9 @@ impl Broker {
 
     fn reload(&mut self) {
         self.supervisor.reloading();
+        if let Some(access_log) = &self.access_log {
+            access_log.reopen();
+        }
         let license = find_and_log(&self.settings);
         self.desk.tell_all(|| Command::License(license.clone()));
         let outcome = match load_access(&self.settings) {
@@ -315,7 +349,20 @@ impl Drop for AllOrNone {
 
 fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     let _all_or_none = AllOrNone;
-    let Start { config, manners, cores, port, listener, share, stopping, pulse, kept } = start;
+    let Start {
+        config,
+        manners,
+        cores,
+        port,
+        listener,
+        share,
+        stopping,
+        pulse,
+        proxies,
+        journal,
+        kept,
+        began,
+    } = start;
     let id = config.id;
     cores::pin(id.index(), cores);
     let runtime = match cores::build_ring() {
@@ -326,12 +373,15 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         }
     };
     let others = (0..config.shards).map(ShardId).filter(|shard| *shard != id).collect();
-    let (shard, saver) = restore(Shard::new(config).with_manners(manners), kept);
+    let shard = Shard::new(config).with_manners(manners).with_guard(proxies, journal.is_some());
+    let (shard, saver) = restore(shard, kept);
     runtime.block_on(async {
         match Door::new(listener, share) {
             Ok(door) => {
                 let _ = ready.send(Ok(()));
-                let worker = Worker::new(shard, others, port, door, stopping, pulse, saver);
+                let worker = Worker::new(shard, others, port, door, stopping, pulse, began)
+                    .with_journal(journal)
+                    .with_saver(saver);
                 // As a task beside the one that hears the kernel, it runs in the same round as that one.
                 if let Err(error) = tokio_uring::spawn(worker.run()).await {
                     std::panic::resume_unwind(error.into_panic());

@@ -20,10 +20,11 @@ use std::path::{Path, PathBuf};
 
 use super::{Layer, LimitName, Places, expand_home, parse_cores, parse_listen, parse_snapshot_every};
 use crate::access::check_origin;
+use crate::guard::address::Network;
 use crate::operator_error::OperatorError;
 use crate::toml_lines::{Document, Fault, Field, Table};
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 14] = [
     "listen",
     "cores",
     "state_dir",
@@ -34,6 +35,9 @@ const NAMES: [&str; 11] = [
     "allow_origin",
     "log_format",
     "log_level",
+    "trusted_proxies",
+    "access_log",
+    "access_log_file",
     "limits",
 ];
 
@@ -77,6 +81,9 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
         "allow_origin" => layer.allow_origins = origins(field)?,
         "log_format" => layer.log_format = Some(value(field, str::parse)?),
         "log_level" => layer.log_level = Some(field.text()?.to_owned()),
+        "trusted_proxies" => layer.trusted_proxies = networks(field)?,
+        "access_log" => layer.access_log = Some(value(field, str::parse)?),
+        "access_log_file" => layer.access_log_file = Some(path(field, home)?),
         "limits" => layer.limits = limits(field.table()?)?,
         "insecure_open" => {
             let remedy = "take the line out; a broker without keys is started with the flag --insecure-open";
@@ -105,6 +112,13 @@ fn origins(field: &Field<'_>) -> Result<Vec<String>, Fault> {
         Err(shape) => Err(field.fault(format!("`{text}` is no origin"), shape)),
     };
     field.texts()?.into_iter().map(check).collect()
+}
+
+fn networks(field: &Field<'_>) -> Result<Vec<Network>, Fault> {
+    let read = |text: &str| {
+        text.parse().map_err(|shape: &str| field.fault(format!("`{text}` is no network"), shape))
+    };
+    field.texts()?.into_iter().map(read).collect()
 }
 
 fn limits(table: Table<'_>) -> Result<Vec<(&'static LimitName, u64)>, Fault> {
@@ -161,6 +175,9 @@ mod tests {
             ("limits = 3\n", 1, "[limits]"),
             ("state_dir = \"\"\n", 1, "path"),
             ("cores = \n", 1, "name = value"),
+            ("trusted_proxies = [\"10.0.0.1/8\"]\n", 1, "10.0.0.0/8"),
+            ("\ntrusted_proxies = \"alb\"\n", 2, "2001:db8::/32"),
+            ("access_log = \"on\"\n", 1, "`json`"),
         ] {
             let fault = parse(text, None).unwrap_err();
             assert_eq!(fault.line, line, "{text}{fault}");
@@ -214,6 +231,7 @@ mod tests {
         let (short, long) = (settle(&text), settle(&text.lines().map(uncomment).collect::<String>()));
         assert_eq!(format!("{:?}", short.limits), format!("{:?}", long.limits));
         assert_eq!((short.listen, &short.log), (long.listen, &long.log));
+        assert_eq!(short.access_log.format, long.access_log.format);
         assert_eq!((short.memory_only, short.snapshot_every_ms), (long.memory_only, long.snapshot_every_ms));
         assert_eq!((&short.state_dir, &short.keys_file), (&long.state_dir, &long.keys_file));
         assert_eq!(long.check(), Ok(()));

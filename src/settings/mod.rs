@@ -6,6 +6,7 @@
 //! Read first: `limits.rs`, `operator_error.rs`. The file is read in `file.rs`, limits have their names and
 //! ranges in `limit_names.rs`, sizes and durations are understood in `units.rs`.
 
+mod access_log;
 pub mod file;
 mod limit_names;
 mod places;
@@ -17,9 +18,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::access::{Secret, check_origin};
+use crate::guard::address::Network;
 use crate::limits::Limits;
 use crate::operator_error::OperatorError;
 
+pub use access_log::{AccessLog, AccessLogFormat};
 pub use limit_names::{LIMIT_NAMES, LimitKind, LimitName};
 pub use places::Places;
 
@@ -63,6 +66,10 @@ pub struct Settings {
     pub config_file: Option<PathBuf>,
     /// What is logged, and how.
     pub log: LogSettings,
+    /// Networks of proxies whose word about others is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// What becomes of the access log.
+    pub access_log: AccessLog,
 }
 
 /// What is logged, and how.
@@ -109,6 +116,12 @@ pub struct Layer {
     pub log_format: Option<LogFormat>,
     /// See [`LogSettings::level`].
     pub log_level: Option<String>,
+    /// See [`Settings::trusted_proxies`].
+    pub trusted_proxies: Vec<Network>,
+    /// See [`AccessLog::format`].
+    pub access_log: Option<AccessLogFormat>,
+    /// See [`AccessLog::file`].
+    pub access_log_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -129,6 +142,8 @@ impl Settings {
             limits: Limits::default(),
             config_file: None,
             log: LogSettings::default(),
+            trusted_proxies: Vec::new(),
+            access_log: AccessLog::default(),
         }
     }
 
@@ -157,6 +172,14 @@ impl Settings {
             log: LogSettings {
                 format: flags.log_format.or(file.log_format).unwrap_or_default(),
                 level: flags.log_level.or(file.log_level).unwrap_or(defaults.log.level),
+            },
+            trusted_proxies: [flags.trusted_proxies, file.trusted_proxies]
+                .into_iter()
+                .find(|networks| !networks.is_empty())
+                .unwrap_or_default(),
+            access_log: AccessLog {
+                format: flags.access_log.or(file.access_log).unwrap_or_default(),
+                file: flags.access_log_file.or(file.access_log_file),
             },
             ..Settings::new(defaults.state_dir)
         }

@@ -50,6 +50,14 @@ pub struct Census {
     pub looks: usize,
     /// Places in the lists of connections to send to, to read from and to close.
     pub lines: usize,
+    /// Memory promised to peers for what they send and are answered.
+    pub peer_bytes: usize,
+    /// Those of them that were promised to bodies.
+    pub body_bytes: usize,
+    /// Connections that are being told that they may not stay.
+    pub turned_away: usize,
+    /// Lines of the access log that wait.
+    pub log_lines: usize,
 }
 
 /// What one connection is owed.
@@ -85,6 +93,9 @@ impl Shard {
             looks: self.timers.len(),
             lines: self.ready.len() + self.resumed.len() + self.closes.len(),
             viewers: self.counters.viewers as usize,
+            peer_bytes: self.memory.used_bytes(),
+            turned_away: self.turned_away,
+            log_lines: self.lines.len(),
             ..Census::default()
         };
         for (_, entry) in self.store.with_prefix("") {
@@ -96,6 +107,9 @@ impl Shard {
             census.connections += 1;
             census.watches += debt.watches;
             census.owed += debt.owed;
+            if let Speech::Http(http, _) = &conn.speech {
+                census.body_bytes += http.body_bytes();
+            }
             census.waiting_bytes += debt.answer_bytes + debt.held_bytes;
         }
         census

@@ -65,7 +65,10 @@ impl Shard {
             Speech::Stream(stream) => Some(&mut stream.holder),
             Speech::Http(_, waiting) => match waiting.as_deref_mut()? {
                 Waiting::Poll { holder, .. } => Some(holder),
-                Waiting::Owner(_) | Waiting::List { .. } | Waiting::Metrics { .. } => None,
+                Waiting::Owner(_)
+                | Waiting::List { .. }
+                | Waiting::Metrics { .. }
+                | Waiting::Explain { .. } => None,
             },
         }
     }

@@ -25,7 +25,7 @@ impl Shard {
     /// Answers the poll if what is newest is news to its peer.
     pub(super) fn settle_poll(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
-            conn.outbox.owed.clear();
+            conn.outbox.forget_owed();
         }
         if let Some(outcome) = self.news(id) {
             self.answer_poll(id, &Reply::Outcome(outcome));
@@ -78,7 +78,9 @@ fn poll_format(speech: &Speech) -> Option<&Format> {
     match speech {
         Speech::Http(_, Some(waiting)) => match &**waiting {
             Waiting::Poll { format, .. } => Some(format),
-            Waiting::Owner(_) | Waiting::List { .. } | Waiting::Metrics { .. } => None,
+            Waiting::Owner(_) | Waiting::List { .. } | Waiting::Metrics { .. } | Waiting::Explain { .. } => {
+                None
+            }
         },
         Speech::Http(_, None) | Speech::Stream(_) => None,
     }

@@ -124,6 +124,9 @@ impl World {
             hold(marks <= waiting * self.cores.len(), PROMISE, || format!("{census:?}"))?;
             let watchers = census.watches + census.link_watches;
             hold(census.watchers <= watchers, PROMISE, || format!("{census:?}"))?;
+            // Small bodies are let in past the mark.
+            let mark = limits.memory_mark_bytes / self.cores.len() + census.connections * 8 * 1024;
+            hold(census.body_bytes <= mark, "bodies fit under the memory mark", || format!("{census:?}"))?;
             let lines = 2 * census.tombstones + 128;
             hold(census.deletion_lines <= lines, PROMISE, || format!("{census:?}"))?;
             hold(census.unsaved <= 2 * keys + 128, PROMISE, || format!("{census:?}"))?;

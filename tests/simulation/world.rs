@@ -297,7 +297,7 @@ impl World {
 
     /// After a core was given something: has any of its keys changed?
     pub fn observe(&mut self, core: usize) -> Kept {
-        let writes = self.cores[core].shard.counters().writes;
+        let writes = self.cores[core].shard.counters().writes.taken();
         if writes == self.cores[core].writes {
             return Ok(());
         }
@@ -308,6 +308,8 @@ impl World {
             }
             let record = self.newest_at_owner(key);
             self.truth.observe(key, record, self.step)?;
+            let (newest, rate) = (self.truth.keys[key].newest, self.plan.limits.writes_per_key);
+            self.truth.written(key, newest, self.now.monotonic_ms, rate)?;
         }
         Ok(())
     }

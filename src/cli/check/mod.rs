@@ -68,6 +68,9 @@ struct SettingsReport {
     environment_key: bool,
     log_format: String,
     log_level: String,
+    trusted_proxies: Vec<String>,
+    access_log: String,
+    access_log_file: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -163,12 +166,20 @@ impl SettingsReport {
             environment_key: settings.environment_key.is_some(),
             log_format: settings.log.format.to_string(),
             log_level: settings.log.level.clone(),
+            trusted_proxies: settings.trusted_proxies.iter().map(ToString::to_string).collect(),
+            access_log: settings.access_log.format.to_string(),
+            access_log_file: settings.access_log.file.as_ref().map(|path| path.display().to_string()),
         }
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
         let origins =
             if self.allow_origin.is_empty() { "any".to_owned() } else { self.allow_origin.join(", ") };
+        let proxies = match self.trusted_proxies.is_empty() {
+            true => "none".to_owned(),
+            false => self.trusted_proxies.join(", "),
+        };
+        let access_log_file = self.access_log_file.clone().unwrap_or_else(|| "standard error".to_owned());
         let environment_key = if self.environment_key { "set" } else { "not set" };
         [
             ("listen", self.listen.clone(), "--listen, LUX_LISTEN"),
@@ -192,6 +203,9 @@ impl SettingsReport {
             ("environment key", environment_key.to_owned(), "LUX_API_KEY"),
             ("log_format", self.log_format.clone(), "--log-format, LUX_LOG_FORMAT"),
             ("log_level", self.log_level.clone(), "--log-level, LUX_LOG_LEVEL"),
+            ("trusted_proxies", proxies, "--trusted-proxy, LUX_TRUSTED_PROXIES"),
+            ("access_log", self.access_log.clone(), "--access-log, LUX_ACCESS_LOG"),
+            ("access_log_file", access_log_file, "--access-log-file, LUX_ACCESS_LOG_FILE"),
         ]
         .map(|(name, value, source)| vec![name.to_owned(), value, source.to_owned()])
         .to_vec()

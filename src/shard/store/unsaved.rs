@@ -160,6 +160,8 @@ impl Store {
             owned: true,
             watchers: Default::default(),
             groups: Vec::new(),
+            by: Default::default(),
+            told: None,
             generation: self.generation,
             hash,
             remembered: false,

@@ -44,6 +44,7 @@ fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError> {
             single: true,
             since: None,
             holder: house.access.identify(None, now.wall_ms)?,
+            behind: None,
         }),
         false => Call::Answered(Reply::Text(200, Bytes::from_static(b"ok\n"))),
     };

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use lux::access::{Access, Grant, KeyEntry, Origins, hash};
 use lux::ids::{ConnId, Epoch, ShardId};
 use lux::limits::Limits;
+use lux::shard::survey::Findings;
 use lux::shard::{Config, Shard};
 use lux::time::Now;
 
@@ -117,6 +118,10 @@ impl House {
                 shard.appetite(id);
             }
             while shard.next_close().is_some() {}
+            while let Some(survey) = shard.next_survey() {
+                shard.surveyed(survey, Findings::default(), self.now);
+                any = true;
+            }
             any |= self.tell(core);
         }
         any | self.land()

@@ -14,12 +14,16 @@ pub mod console;
 pub mod counters;
 #[path = "../../src/dirty.rs"]
 pub mod dirty;
+#[path = "../../src/guard/mod.rs"]
+pub mod guard;
 #[path = "../../src/ids.rs"]
 pub mod ids;
 #[path = "../../src/key.rs"]
 pub mod key;
 #[path = "../../src/limits.rs"]
 pub mod limits;
+#[path = "../../src/metrics.rs"]
+pub mod metrics;
 #[path = "../../src/operator_error.rs"]
 pub mod operator_error;
 #[path = "../../src/shard/mod.rs"]

@@ -14,6 +14,7 @@ use lux::key::Pattern;
 use lux::limits::{ANSWER_BYTES_MAX, Limits};
 use lux::shard::census::Census;
 use lux::shard::contract::Close;
+use lux::shard::survey::Findings;
 use lux::shard::{Config, Shard};
 use lux::time::{Deadline, Now};
 
@@ -149,6 +150,9 @@ impl House {
 
     /// The core chooses what goes next, if anything does.
     pub fn offer(&mut self) -> bool {
+        while let Some(survey) = self.shard.next_survey() {
+            self.shard.surveyed(survey, Findings::default(), self.now);
+        }
         let next = self.shard.next_send();
         self.take_off(next)
     }

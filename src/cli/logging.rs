@@ -1,14 +1,16 @@
 //! The log: one line per event on standard error.
 //!
 //! Always true: set up once per process, before the first loop starts. What is logged is decided where it is
-//! logged; no secret and no query string is.
+//! logged; no secret and no query string is. No kind of line comes more often than `log_pace.rs` lets it.
 //!
 //! Read first: `settings/mod.rs`.
 
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::{JsonFields, format};
 
+use super::log_pace::Paced;
 use crate::operator_error::OperatorError;
 use crate::runtime::SetLogLevel;
 use crate::settings::{LogFormat, LogSettings};
@@ -26,13 +28,15 @@ pub fn start(settings: &LogSettings) -> Result<SetLogLevel, OperatorError> {
         .with_ansi(colours);
     match settings.format {
         LogFormat::Text => {
-            let builder = builder.with_target(false).compact().with_filter_reloading();
+            let text = format().with_target(false).with_ansi(colours).compact();
+            let builder = builder.event_format(Paced::new(text, settings.format)).with_filter_reloading();
             let handle = builder.reload_handle();
             builder.try_init().map_err(|error| refuse(&error))?;
             Ok(Box::new(move |next| handle.reload(filter(next)?).map_err(|error| refuse(&error))))
         }
         LogFormat::Json => {
-            let builder = builder.json().flatten_event(true).with_ansi(false).with_filter_reloading();
+            let json = Paced::new(format().json().flatten_event(true), settings.format);
+            let builder = builder.fmt_fields(JsonFields::new()).event_format(json).with_filter_reloading();
             let handle = builder.reload_handle();
             builder.try_init().map_err(|error| refuse(&error))?;
             Ok(Box::new(move |next| handle.reload(filter(next)?).map_err(|error| refuse(&error))))

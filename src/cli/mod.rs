@@ -8,9 +8,11 @@
 mod check;
 mod client;
 mod demo;
+mod explain;
 mod failure;
 mod keys;
 mod license;
+mod log_pace;
 mod logging;
 mod output;
 mod provision;
@@ -18,6 +20,7 @@ mod serve;
 mod settings_args;
 mod state_argument;
 mod states;
+mod token;
 mod trust;
 mod watch;
 
@@ -76,8 +79,12 @@ enum Command {
     Delete(states::DeleteArgs),
     /// Follow keys: their states now, then every change
     Watch(watch::WatchArgs),
+    /// Why a screen is old: who wrote a key, who was told, and what slow viewers have
+    Explain(explain::ExplainArgs),
     /// Make, list and revoke API keys
     Key(keys::KeyArgs),
+    /// Make a token: a grant to read, for a while
+    Token(token::TokenArgs),
     /// Show, verify, ask for and make licenses
     License(license::LicenseCommandArgs),
     /// Say whether a broker can run here, with which limits, and what to change
@@ -125,7 +132,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Get(args) => states::get(args),
         Command::Delete(args) => states::delete(args),
         Command::Watch(args) => watch::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Key(args) => keys::run(args),
+        Command::Token(args) => token::run(args),
         Command::License(args) => license::run(args),
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args),

@@ -211,7 +211,8 @@ fn print_record(record: &str, only_data: bool) -> Result<(), Failure> {
     output::line(record.data.get())
 }
 
-fn not_lux(error: &serde_json::Error) -> Failure {
+/// What answered is no broker of this version.
+pub fn not_lux(error: &serde_json::Error) -> Failure {
     let message = format!("the answer is none that Lux knows ({error})");
     Failure::operator(message, "see that --broker names a Lux broker, and of this version")
 }
@@ -226,7 +227,11 @@ impl Condition {
     }
 }
 
-fn parse_key(text: &str) -> Result<Key, String> {
+/// A key, as it stands on a command line.
+///
+/// # Errors
+/// What a key may be.
+pub fn parse_key(text: &str) -> Result<Key, String> {
     Key::parse(text.as_bytes()).map_err(|error| error.to_string())
 }
 

@@ -8,7 +8,8 @@
 use bytes::Bytes;
 use compact_str::CompactString;
 
-use crate::access::{HolderId, Origins};
+use crate::access::{Author, Holder, Origins};
+use crate::guard::address::Address;
 use crate::ids::Rev;
 use crate::key::{Key, Pattern};
 use crate::wire::WireError;
@@ -34,7 +35,7 @@ pub enum Call {
         /// How long to hold the answer, in milliseconds.
         wait_ms: u64,
         /// Who waits.
-        holder: HolderId,
+        holder: Holder,
     },
     /// One page of a listing, over all cores.
     List(Listing),
@@ -42,6 +43,8 @@ pub enum Call {
     Stream(Viewing),
     /// The counters of all cores.
     Metrics,
+    /// Who has which revision of a key, and why.
+    Explain(Key),
     /// Answered already: a page, a preflight, a refusal after which the connection goes on.
     Answered(Reply),
 }
@@ -59,6 +62,8 @@ pub enum Question {
         draft: Draft,
         /// Compare-and-set.
         conditions: Conditions,
+        /// Who writes.
+        by: Author,
     },
     /// A merge patch (RFC 7396) on the state as it is when its turn comes.
     Patch {
@@ -68,6 +73,8 @@ pub enum Question {
         patch: Vec<u8>,
         /// Compare-and-set.
         conditions: Conditions,
+        /// Who writes.
+        by: Author,
     },
     /// An end to the state.
     Delete {
@@ -75,6 +82,8 @@ pub enum Question {
         key: Key,
         /// Compare-and-set.
         conditions: Conditions,
+        /// Who writes.
+        by: Author,
     },
 }
 
@@ -94,6 +103,17 @@ impl Question {
             | Question::Put { key, .. }
             | Question::Patch { key, .. }
             | Question::Delete { key, .. } => key,
+        }
+    }
+}
+
+impl Question {
+    /// Bytes that it brings along.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Question::Get(_) | Question::Delete { .. } => 0,
+            Question::Put { draft, .. } => draft.data().len(),
+            Question::Patch { patch, .. } => patch.len(),
         }
     }
 }
@@ -121,7 +141,9 @@ pub struct Viewing {
     /// What the viewer already has of its single key; meaningless ones are dropped before.
     pub since: Option<Rev>,
     /// Who watches.
-    pub holder: HolderId,
+    pub holder: Holder,
+    /// For whom a proxy of ours asks; the stream counts as a connection of theirs.
+    pub behind: Option<Address>,
     /// How it is spoken to.
     pub protocol: Protocol,
 }
@@ -199,7 +221,7 @@ pub enum Reply {
     Outcome(Outcome),
     /// Nothing changed while the peer waited: 304 with this revision.
     Unchanged(Rev),
-    /// A page of a listing: its JSON, whole.
+    /// A page of a listing, or a token: its JSON, whole.
     Page(Bytes),
     /// A file of ours.
     File {
@@ -210,6 +232,8 @@ pub enum Reply {
     },
     /// A line of plain text with this status.
     Text(u16, Bytes),
+    /// The counters of all cores, as Prometheus reads them.
+    Metrics(Bytes),
     /// An answer to OPTIONS: what `Allow` says.
     Options(&'static str),
     /// The head of an event stream and nothing behind it.

@@ -7,9 +7,14 @@
 
 pub mod accept;
 pub mod call;
+pub mod caller;
+pub mod explain;
 pub mod http;
+pub mod listing;
 pub mod manners;
+pub mod mint;
 pub mod outbox;
+mod overview;
 pub mod reply;
 pub mod route;
 pub mod stream;
@@ -91,5 +96,18 @@ impl Conn {
     /// Whether it is a viewer.
     pub fn is_viewer(&self) -> bool {
         matches!(self.speech, Speech::Stream(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There is one of each for every viewer. A stream of 40 bytes is the most that fits its place in the heap.
+    #[test]
+    fn a_viewer_is_small() {
+        assert!(size_of::<Stream>() <= 40, "{}", size_of::<Stream>());
+        assert!(size_of::<Outbox>() <= 80, "{}", size_of::<Outbox>());
+        assert!(size_of::<Conn>() <= 168, "{}", size_of::<Conn>());
     }
 }

@@ -10,9 +10,10 @@ use std::collections::VecDeque;
 use std::mem;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::dirty::{Dirty, Owed};
-use crate::ids::{Epoch, KeyId};
+use crate::ids::{Epoch, KeyId, Rev};
 use crate::limits::BATCH_BYTES_MAX;
 use crate::wire::event;
 use crate::wire::record::Record;
@@ -22,6 +23,8 @@ use crate::wire::record::Record;
 #[derive(Default)]
 pub struct Outbox {
     in_flight: bool,
+    /// How often a change took the place of one not sent yet. It stands where there was room for nothing else.
+    conflated: u32,
     /// Small answers, written one after the other.
     tail: Vec<u8>,
     /// Which keys' newest records the peer is owed.
@@ -39,6 +42,36 @@ struct Rare {
     /// What to say at the mark in `owed`, framed. One snapshot is under way at a time, so that each has its
     /// records between its beginning and its end.
     mark: Option<Bytes>,
+    /// What the peer was last given of keys that have changed more than once since.
+    lags: SmallVec<[Lag; 1]>,
+}
+
+/// What a viewer was last given of a key that it is owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// Which key.
+    pub key: KeyId,
+    /// The revision that it was given.
+    pub rev: Rev,
+    /// When that was written, Unix milliseconds; 0 for one that says there is nothing.
+    pub updated_at_ms: u64,
+    /// When the revision after it was written, Unix milliseconds: since then the viewer is behind.
+    pub since_ms: u64,
+}
+
+/// For so many keys of one viewer it is known what it was last given while it is behind.
+pub const LAGS_MAX: usize = 8;
+
+/// Where the newest records are, and who is to hear that one of them was chosen.
+pub trait States {
+    /// The newest record of a key as bytes, which go out now: as a change, or as part of a snapshot. None, and
+    /// nothing goes out, if `speak` finds no room for it; nothing in it where there is no record.
+    fn give(
+        &mut self,
+        key: KeyId,
+        is_change: bool,
+        speak: impl FnOnce(&Record) -> Option<Bytes>,
+    ) -> Option<Bytes>;
 }
 
 /// How records are spoken to a viewer.
@@ -95,21 +128,72 @@ impl Outbox {
 
     /// Forgets what states are owed: the peer is leaving.
     pub fn forget_states(&mut self) {
-        self.owed.clear();
+        self.forget_owed();
         self.take_mark();
     }
 
+    /// Forgets which keys are owed.
+    pub fn forget_owed(&mut self) {
+        self.owed.clear();
+        self.keep_lags(|_| false);
+    }
+
+    /// Keeps only the keys that pass.
+    pub fn retain_owed(&mut self, keep: impl FnMut(KeyId) -> bool) {
+        self.owed.retain(keep);
+        if self.rare.is_some() {
+            let owed = mem::take(&mut self.owed);
+            self.keep_lags(|key| owed.contains(key));
+            self.owed = owed;
+        }
+    }
+
+    /// A change took the place of one not sent yet; `lag` says what the peer has, if this is the first to do so.
+    #[inline]
+    pub fn conflate(&mut self, lag: Option<&Lag>) {
+        self.conflated = self.conflated.saturating_add(1);
+        let Some(lag) = lag else { return };
+        if let Some(rare) = &self.rare
+            && (rare.mark.is_some() || rare.lags.first().is_some_and(|known| known.key == lag.key))
+        {
+            // It is noted already; or what it is owed may be part of a snapshot, and it has nothing yet.
+            return;
+        }
+        self.note(lag);
+    }
+
+    #[cold]
+    fn note(&mut self, lag: &Lag) {
+        let lags = &mut self.rare.get_or_insert_default().lags;
+        if lags.len() < LAGS_MAX && lags.iter().all(|known| known.key != lag.key) {
+            lags.push(*lag);
+        }
+    }
+
+    /// How often a change took the place of one not sent yet.
+    pub fn conflated(&self) -> u32 {
+        self.conflated
+    }
+
+    /// What is known of keys that changed more than once since the peer was given them.
+    pub fn lags(&self) -> &[Lag] {
+        self.rare.as_ref().map(|rare| rare.lags.as_slice()).unwrap_or_default()
+    }
+
+    fn keep_lags(&mut self, mut keep: impl FnMut(KeyId) -> bool) {
+        if let Some(rare) = &mut self.rare {
+            rare.lags.retain(|lag| keep(lag.key));
+        }
+        self.drop_rare_if_empty();
+    }
+
     /// Chooses what goes next and counts it as in flight.
-    pub fn next<'s>(
-        &mut self,
-        dialect: Dialect<'_>,
-        record: impl FnMut(KeyId) -> Option<&'s Record>,
-    ) -> Option<Bytes> {
+    pub fn next(&mut self, dialect: Dialect<'_>, states: &mut impl States) -> Option<Bytes> {
         if self.in_flight {
             return None;
         }
         let bytes =
-            self.next_rest().or_else(|| self.next_answer()).or_else(|| self.next_states(dialect, record))?;
+            self.next_rest().or_else(|| self.next_answer()).or_else(|| self.next_states(dialect, states))?;
         self.in_flight = true;
         Some(bytes)
     }
@@ -148,30 +232,32 @@ impl Outbox {
     }
 
     fn drop_rare_if_empty(&mut self) {
-        let is_empty = |rare: &Rare| rare.rest.is_empty() && rare.parts.is_empty() && rare.mark.is_none();
+        let is_empty = |rare: &Rare| {
+            rare.rest.is_empty() && rare.parts.is_empty() && rare.mark.is_none() && rare.lags.is_empty()
+        };
         if self.rare.as_deref().is_some_and(is_empty) {
             self.rare = None;
         }
     }
 
     /// One record goes as it is, shared with everybody else who gets it; several go in one buffer.
-    fn next_states<'s>(
-        &mut self,
-        dialect: Dialect<'_>,
-        mut record: impl FnMut(KeyId) -> Option<&'s Record>,
-    ) -> Option<Bytes> {
+    fn next_states(&mut self, dialect: Dialect<'_>, states: &mut impl States) -> Option<Bytes> {
         let mut batch = Vec::new();
         while let Some(owed) = self.owed.front() {
-            let piece = match owed {
-                Owed::Mark => self.rare.as_ref().and_then(|rare| rare.mark.clone()).unwrap_or_default(),
-                Owed::Key(key) => record(key).map(|r| speak(dialect, r)).unwrap_or_default(),
+            let fits = |piece: Bytes| {
+                (batch.is_empty() || batch.len() + piece.len() <= BATCH_BYTES_MAX).then_some(piece)
             };
-            if !batch.is_empty() && batch.len() + piece.len() > BATCH_BYTES_MAX {
-                break;
-            }
+            let mark = self.rare.as_ref().and_then(|rare| rare.mark.as_ref());
+            let piece = match owed {
+                Owed::Mark => fits(mark.cloned().unwrap_or_default()),
+                Owed::Key(key) => states.give(key, mark.is_none(), |record| fits(speak(dialect, record))),
+            };
+            let Some(piece) = piece else { break };
             self.owed.pop();
-            if owed == Owed::Mark {
-                self.take_mark();
+            match owed {
+                Owed::Mark => drop(self.take_mark()),
+                Owed::Key(key) if self.rare.is_some() => self.keep_lags(|other| other != key),
+                Owed::Key(_) => {}
             }
             let is_alone = batch.is_empty() && (self.owed.is_empty() || piece.len() >= BATCH_BYTES_MAX);
             if is_alone && !piece.is_empty() {

@@ -5,9 +5,12 @@
 //!
 //! Read first: `wire/frame.rs`, `wire/message.rs`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use crate::access::HolderId;
+use crate::access::token::Pass;
+use crate::access::{Holder, HolderId};
 use crate::conn::manners::Message;
 use crate::conn::outbox::Dialect;
 use crate::conn::route::House;
@@ -20,17 +23,22 @@ use crate::wire::{Progress, WireError, event};
 
 /// A viewer's side of the conversation.
 pub struct Stream {
-    /// Who watches, for grants that change.
-    pub holder: HolderId,
+    /// Who watches, in its two parts: as a whole it would take 8 bytes more, of every viewer.
+    key: HolderId,
+    pass: Option<Arc<Pass>>,
     /// One key was named in the path: no commands, and event ids.
     pub single: bool,
+    is_socket: bool,
     /// Pings that were handed to the kernel and not answered.
     pub pings_unanswered: u8,
     /// What waits until the snapshot under way is complete, or until the peer has read its answers.
     pub later: Option<Box<Later>>,
     /// What it unsubscribed, as far as that matters when it subscribes again.
     pub given_up: Option<Box<GivenUp>>,
-    speech: Speech,
+    /// When it became a viewer, in whole seconds of Unix time.
+    pub opened_s: u32,
+    /// Of no use to events; a type of its own for them would take 8 bytes more.
+    reader: FrameReader,
 }
 
 /// What a viewer said and is not done yet.
@@ -69,11 +77,6 @@ impl GivenUp {
     }
 }
 
-enum Speech {
-    Socket(FrameReader),
-    Events,
-}
-
 /// What a viewer's bytes came to.
 pub enum Said {
     /// Nothing more without more bytes.
@@ -90,30 +93,62 @@ pub enum Said {
 
 impl Stream {
     /// A viewer over WebSocket.
-    pub fn socket(holder: HolderId, single: bool) -> Stream {
-        Stream::new(holder, single, Speech::Socket(FrameReader::default()))
+    pub fn socket(holder: Holder, single: bool) -> Stream {
+        Stream::new(holder, single, true)
     }
 
     /// A viewer over Server-Sent Events.
-    pub fn events(holder: HolderId, single: bool) -> Stream {
-        Stream::new(holder, single, Speech::Events)
+    pub fn events(holder: Holder, single: bool) -> Stream {
+        Stream::new(holder, single, false)
     }
 
-    fn new(holder: HolderId, single: bool, speech: Speech) -> Stream {
-        Stream { holder, single, pings_unanswered: 0, later: None, given_up: None, speech }
+    fn new(holder: Holder, single: bool, is_socket: bool) -> Stream {
+        let mut stream = Stream {
+            key: HolderId(0),
+            pass: None,
+            single,
+            pings_unanswered: 0,
+            later: None,
+            given_up: None,
+            is_socket,
+            opened_s: 0,
+            reader: FrameReader::default(),
+        };
+        stream.set_holder(holder);
+        stream
+    }
+
+    /// Who watches, for grants that change.
+    pub fn holder(&self) -> Holder {
+        self.pass.clone().map_or(Holder::Key(self.key), Holder::Token)
+    }
+
+    /// It is somebody else in a table that was made anew.
+    pub fn set_holder(&mut self, holder: Holder) {
+        (self.key, self.pass) = match holder {
+            Holder::Key(key) => (key, None),
+            Holder::Token(pass) => (HolderId(0), Some(pass)),
+        };
     }
 
     /// Whether it is a WebSocket.
     pub fn is_socket(&self) -> bool {
-        matches!(self.speech, Speech::Socket(_))
+        self.is_socket
     }
 
     /// Whether a message has begun and not ended.
     pub fn is_mid_message(&self) -> bool {
-        match &self.speech {
-            Speech::Socket(reader) => !reader.is_idle(),
-            Speech::Events => false,
-        }
+        !self.reader.is_idle()
+    }
+
+    /// Memory that what it is saying takes, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        self.reader.held_bytes()
+    }
+
+    /// What it was saying is not heard to its end.
+    pub fn forget_message(&mut self) {
+        self.reader = FrameReader::default();
     }
 
     /// Whether a command waits; nothing is read behind it.
@@ -128,17 +163,17 @@ impl Stream {
 
     /// How records are spoken here.
     pub fn dialect<'a>(&self, epoch: &'a Epoch) -> Dialect<'a> {
-        match self.speech {
-            Speech::Socket(_) => Dialect::Frames,
-            Speech::Events => Dialect::Events(self.single.then_some(epoch)),
+        match self.is_socket {
+            true => Dialect::Frames,
+            false => Dialect::Events(self.single.then_some(epoch)),
         }
     }
 
     /// A JSON text of ours, as this viewer gets it: `synced`.
     pub fn synced(&self, json: &[u8]) -> Bytes {
-        match self.speech {
-            Speech::Socket(_) => Bytes::from(frame::text(json)),
-            Speech::Events => {
+        match self.is_socket {
+            true => Bytes::from(frame::text(json)),
+            false => {
                 let mut out = Vec::with_capacity(json.len() + 32);
                 event::synced(&mut out, json);
                 Bytes::from(out)
@@ -148,26 +183,26 @@ impl Stream {
 
     /// What keeps the connection known to be alive: a ping, or a comment.
     pub fn heartbeat(&self) -> Bytes {
-        match self.speech {
-            Speech::Socket(_) => frame::ping(),
-            Speech::Events => Bytes::from_static(event::COMMENT),
+        match self.is_socket {
+            true => frame::ping(),
+            false => Bytes::from_static(event::COMMENT),
         }
     }
 
     /// The last words before the connection closes. Event streams have none.
     pub fn farewell(&self, code: u16, reason: &str) -> Bytes {
-        match self.speech {
-            Speech::Socket(_) => Bytes::from(frame::close(code, reason)),
-            Speech::Events => Bytes::new(),
+        match self.is_socket {
+            true => Bytes::from(frame::close(code, reason)),
+            false => Bytes::new(),
         }
     }
 
     /// Reads the next thing a viewer said from the front of `bytes`; says how many of them it was.
     pub fn next(&mut self, bytes: &mut [u8], house: &House) -> (usize, Said) {
-        let Speech::Socket(reader) = &mut self.speech else {
+        if !self.is_socket {
             return (bytes.len(), Said::NeedMore);
-        };
-        match reader.read(bytes, house.limits.message_bytes_max) {
+        }
+        match self.reader.read(bytes, house.limits.message_bytes_max) {
             Ok(Progress::NeedMore) => (bytes.len(), Said::NeedMore),
             Ok(Progress::Done { value, used }) => (used, self.understand(value, house)),
             Err(error) => {
@@ -209,4 +244,18 @@ pub fn heed(message: Message, single: bool, limits: &Limits) -> Said {
 /// An error message to a viewer whose stream goes on.
 pub fn complain(error: &WireError) -> Said {
     Said::Answer(Bytes::from(frame::text(&error.to_json())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_viewer_who_shows_a_token_takes_no_more_room() {
+        assert_eq!(
+            size_of::<Stream>(),
+            5 * size_of::<usize>(),
+            "one more, and the heap gives it 16 bytes more"
+        );
+    }
 }

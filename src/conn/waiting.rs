@@ -5,11 +5,13 @@
 //!
 //! Read first: `conn/call.rs`.
 
-use crate::access::HolderId;
+use crate::access::Holder;
 use crate::conn::call::{Format, Listing};
+use crate::conn::explain::Part;
 use crate::counters::Counters;
 use crate::ids::{Place, Rev, ShardId};
 use crate::key::{Key, Pattern};
+use crate::metrics::ProcessFigures;
 use crate::wire::record::Record;
 
 /// The exchange under way on an HTTP connection, if other cores or time must have their say.
@@ -21,7 +23,7 @@ pub enum Waiting {
         /// How to answer.
         format: Format,
         /// Who waits, for grants that change.
-        holder: HolderId,
+        holder: Holder,
     },
     /// A page: this core's part, and those of the others as they come.
     List {
@@ -40,11 +42,30 @@ pub enum Waiting {
     Metrics {
         /// How to answer.
         format: Format,
-        /// Parts still to come.
-        remaining: usize,
         /// What came so far, in no order.
         parts: Vec<(ShardId, Box<Counters>)>,
+        /// What is known of the process.
+        process: Option<Box<ProcessFigures>>,
     },
+    /// What every core knows of a key and its viewers.
+    Explain {
+        /// How to answer.
+        format: Format,
+        /// The key.
+        key: Key,
+        /// What came so far, in no order.
+        parts: Vec<Part>,
+    },
+}
+
+impl Waiting {
+    /// Whether it is waited for until a time of its own.
+    pub fn has_deadline(&self) -> bool {
+        match self {
+            Waiting::Poll { .. } | Waiting::Metrics { .. } | Waiting::Explain { .. } => true,
+            Waiting::Owner(_) | Waiting::List { .. } => false,
+        }
+    }
 }
 
 /// Patterns that a peer is about to watch, while the other cores bring what they have of them.

@@ -10,6 +10,7 @@ import { forget, probe, remember, remembered, takeKeyFromAddress } from './acces
 import { Bar } from './bar.js';
 import { Connection } from './connection.js';
 import { Detail } from './detail.js';
+import { Explain } from './explain.js';
 import { Field } from './field.js';
 import { followTheme } from './theme.js';
 import { Gate } from './gate.js';
@@ -27,6 +28,7 @@ const store = new Store(history_);
 const rate = new Rate();
 const bar = new Bar(store, rate);
 const detail = new Detail(store, history_);
+const explain = new Explain();
 const field = new Field({ canvas: byId('field'), hint: byId('field-hint'), store, onOpen: open });
 const list = new List({
   port: byId('list'), count: byId('count'), empty: byId('list-empty'), store, history: history_, onOpen: open,
@@ -68,6 +70,7 @@ function reshape() {
 function enter(given) {
   if (access?.key !== given.key || access?.patterns.join() !== given.patterns.join()) store.clear();
   access = given;
+  explain.apiKey = given.key;
   if (given.key) remember(given);
   gate.hide();
   connection.start(given);
@@ -99,6 +102,7 @@ function show() {
   byId('overview').hidden = key !== null;
   byId('detail').hidden = key === null;
   detail.open(key);
+  explain.open(key);
   list.select(key);
   ticked = true;
   if (key !== null) list.reveal(key);

@@ -70,6 +70,7 @@ static ASSETS: &[Asset] = &[
     console_file!("detail.js", SCRIPT),
     console_file!("dom.js", SCRIPT),
     console_file!("exact.js", SCRIPT),
+    console_file!("explain.js", SCRIPT),
     console_file!("field.js", SCRIPT),
     console_file!("format.js", SCRIPT),
     console_file!("frame.js", SCRIPT),

@@ -8,7 +8,7 @@
 
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -35,6 +35,8 @@ pub struct Door {
     rest: Option<Pin<Box<Sleep>>>,
     /// The last try failed, and that was said.
     is_short: bool,
+    /// Tries that failed.
+    errors: u64,
     is_closed: bool,
 }
 
@@ -45,12 +47,12 @@ impl Door {
     /// The socket cannot be made to never wait.
     pub fn new(listener: TcpListener, share: Option<Share>) -> io::Result<Door> {
         listener.set_nonblocking(true)?;
-        Ok(Door { listener, share, knock: None, rest: None, is_short: false, is_closed: false })
+        Ok(Door { listener, share, knock: None, rest: None, is_short: false, errors: 0, is_closed: false })
     }
 
     /// The next connection of a core that has so many, if there is one. If not, the task is woken when there
     /// may be.
-    pub fn next(&mut self, connections: usize, cx: &mut Context<'_>) -> Option<TcpStream> {
+    pub fn next(&mut self, connections: usize, cx: &mut Context<'_>) -> Option<(TcpStream, IpAddr)> {
         if self.share.as_mut().is_some_and(|share| !share.may_take(connections)) {
             return None;
         }
@@ -59,11 +61,11 @@ impl Door {
         }
         loop {
             match self.listener.accept() {
-                Ok((stream, _)) => {
+                Ok((stream, address)) => {
                     if std::mem::take(&mut self.is_short) {
                         tracing::info!("connections are accepted again");
                     }
-                    return Some(stream);
+                    return Some((stream, address.ip()));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let readable = PollFlags::POLLIN.bits() as u32;
@@ -76,6 +78,7 @@ impl Door {
                 Err(error)
                     if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                 Err(error) => {
+                    self.errors += 1;
                     // Said once, and not for as long as it lasts.
                     if !std::mem::replace(&mut self.is_short, true) {
                         tracing::warn!(%error, "no connection could be accepted; trying again until one can");
@@ -86,6 +89,11 @@ impl Door {
                 }
             }
         }
+    }
+
+    /// How often the kernel did not hand a connection over.
+    pub fn errors(&self) -> u64 {
+        self.errors
     }
 
     /// Lets nobody in any more. Whoever waits is turned away, or left to the next broker.

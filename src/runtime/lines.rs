@@ -6,6 +6,7 @@
 //!
 //! Read first: `runtime/sockets.rs`, `runtime/speakers.rs`; `runtime/worker.rs` drives this.
 
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::task::Context;
 
@@ -47,11 +48,16 @@ impl Lines {
     }
 
     /// Keeps a new connection under its id.
-    pub fn open(&mut self, id: ConnId, stream: std::net::TcpStream) {
+    pub fn open(&mut self, id: ConnId, stream: TcpStream) {
         self.sockets.open(id, stream);
         if let Some(tls) = &mut self.tls {
             tls.open(id);
         }
+    }
+
+    /// The socket of a connection, unless it is gone.
+    pub fn stream(&self, id: ConnId) -> Option<&TcpStream> {
+        self.sockets.stream(id)
     }
 
     /// Whether a read may be begun.

@@ -100,6 +100,12 @@ impl Sockets {
         self.table[slot] = Some(socket);
     }
 
+    /// The socket of a connection that is still open.
+    pub fn stream(&self, id: ConnId) -> Option<&TcpStream> {
+        let socket = self.table.get(id.slot as usize)?.as_ref();
+        socket.filter(|socket| socket.id == id).map(|socket| &socket.stream)
+    }
+
     /// Whether a read may be begun.
     pub fn may_read(&mut self, id: ConnId) -> bool {
         self.get(id).is_some_and(|socket| !socket.over && !socket.is_read)

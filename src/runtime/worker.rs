@@ -8,7 +8,7 @@
 //! Read first: `shard/contract.rs`, `runtime/lines.rs`.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,16 +16,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 
+use crate::guard::memory::Notice;
 use crate::ids::{ConnId, ShardId};
 use crate::runtime::clock::Clock;
 use crate::runtime::door::Door;
+use crate::runtime::journal::Journal;
 use crate::runtime::lines::{Happened, Lines};
+use crate::runtime::look::{self, Began};
 use crate::runtime::mesh::{Command, Port};
 use crate::runtime::pulse::Pulse;
+use crate::runtime::saver::Saver;
 use crate::runtime::sockets::Landed;
 use crate::runtime::stopping::Stopping;
 use crate::shard::Shard;
 use crate::shard::contract::Close;
+use crate::shard::survey::{Findings, Survey};
 use crate::time::{Deadline, Now};
 
 /// Connections taken in per submission: a storm of them leaves room for those who are here.
@@ -53,6 +58,10 @@ pub struct Worker {
     timer_at: Deadline,
     stopping: Stopping,
     pulse: Pulse,
+    journal: Option<Journal>,
+    /// The line to whoever writes snapshots.
+    saver: Option<Saver>,
+    began: Began,
 }
 
 impl Worker {
@@ -65,6 +74,7 @@ impl Worker {
         lines: Lines,
         stopping: Stopping,
         pulse: Pulse,
+        began: Began,
     ) -> Worker {
         Worker {
             shard,
@@ -79,12 +89,30 @@ impl Worker {
             timer_at: Deadline(0),
             stopping,
             pulse,
+            began,
+            journal: None,
+            saver: None,
         }
     }
 
-    /// Runs until the broker has stopped.
+    /// The same core, which writes down what was asked.
+    pub fn with_journal(mut self, journal: Option<Journal>) -> Worker {
+        self.journal = journal;
+        self
+    }
+
+    /// The same core, which hands its states to whoever writes snapshots.
+    pub fn with_saver(mut self, saver: Option<Saver>) -> Worker {
+        self.saver = saver;
+        self
+    }
+
+    /// Runs until the broker has stopped, and every state of this core was taken.
     pub async fn run(mut self) {
         std::future::poll_fn(|cx| self.turn(cx)).await;
+        if let Some(saver) = self.saver {
+            saver.finish(&mut self.shard);
+        }
     }
 
     /// One turn: take in, send out, and again while there is something new.
@@ -94,12 +122,17 @@ impl Worker {
         loop {
             self.port.listen(cx.waker());
             let now = self.clock.now();
+            if self.journal.is_some() {
+                self.shard.at_us(self.clock.us());
+            }
             let took_any = self.take_in(cx, now);
             let is_all = self.send_out(now);
+            self.write_down();
             if self.stopping.is_over(self.shard.is_deserted(), now) {
                 return Poll::Ready(());
             }
-            let has_more = !is_all || self.is_crowded || self.lines.has_more();
+            let saves_on = self.saver.as_mut().is_some_and(|saver| saver.give(&mut self.shard, now));
+            let has_more = !is_all || self.is_crowded || saves_on || self.lines.has_more();
             if has_more || (!took_any && !self.arm_timer(cx)) {
                 self.lines.listen(has_more, cx);
                 return Poll::Pending;
@@ -110,10 +143,6 @@ impl Worker {
     /// Everything that has happened; whether anything has.
     fn take_in(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
         let mut any = false;
-        while let Some(command) = self.port.next_command() {
-            self.obey(command, now);
-            any = true;
-        }
         while let Some((from, message)) = self.port.next_message() {
             self.shard.told(from, message, now);
             any = true;
@@ -124,6 +153,11 @@ impl Worker {
             any = true;
         }
         any |= self.let_in(cx, now);
+        // Behind what has happened: a write that is here already is no write to a broker that stops.
+        while let Some(command) = self.port.next_command() {
+            self.obey(command, now);
+            any = true;
+        }
         if now.reached(self.shard.deadline()) {
             self.shard.woken(now);
             any = true;
@@ -172,17 +206,17 @@ impl Worker {
         let most = self.shard.room().min(ACCEPTS);
         let mut count = 0;
         while count < most
-            && let Some(stream) = self.door.next(self.shard.connections(), cx)
+            && let Some((stream, ip)) = self.door.next(self.shard.connections(), cx)
         {
-            self.welcome(stream, now);
+            self.welcome(stream, ip, now);
             count += 1;
         }
         self.is_crowded = count == ACCEPTS;
         count > 0
     }
 
-    fn welcome(&mut self, stream: TcpStream, now: Now) {
-        let id = self.shard.opened(now);
+    fn welcome(&mut self, stream: TcpStream, ip: IpAddr, now: Now) {
+        let Some(id) = self.shard.opened_from(ip, now) else { return };
         self.lines.open(id, stream);
         self.read_more(id, Box::default());
     }
@@ -243,7 +277,23 @@ impl Worker {
             let shard = &mut self.shard;
             self.port.send_all(*other, || shard.next_tell(*other));
         }
+        // Behind the questions to other cores, so that those do not count as waiting. The answers go next turn.
+        while let Some(survey) = self.shard.next_survey() {
+            let findings = self.look(&survey);
+            self.shard.surveyed(survey, findings, now);
+        }
         is_all && closes < CLOSES
+    }
+
+    /// What only the runtime can see.
+    fn look(&self, survey: &Survey) -> Findings {
+        let peer = |id: &ConnId| self.lines.stream(*id).and_then(look::peer);
+        Findings {
+            busy_us: look::thread_busy_us(),
+            accept_errors: self.door.errors(),
+            process: survey.with_process.then(|| Box::new(self.began.process())),
+            peers: survey.conns.iter().map(peer).collect(),
+        }
     }
 
     fn send(&mut self) -> bool {
@@ -263,6 +313,24 @@ impl Worker {
         false
     }
 
+    /// What the shard has to say to people: about memory, and about each request.
+    fn write_down(&mut self) {
+        if let Some(notice) = self.shard.next_notice() {
+            say(notice);
+        }
+        let Some(journal) = &self.journal else { return };
+        let mut lines = self.shard.take_lines();
+        if lines.is_empty() {
+            return;
+        }
+        let us = self.clock.us();
+        for line in &mut lines {
+            line.took_us = line.visit.as_ref().map_or(0, |visit| us.saturating_sub(visit.began_us));
+        }
+        let dropped = journal.write(lines);
+        self.shard.lines_dropped(dropped);
+    }
+
     fn end_if_idle(&mut self, id: ConnId, now: Now) {
         if self.lines.close_if_idle(id) {
             self.shard.ended(id, now);
@@ -278,5 +346,18 @@ impl Worker {
             self.timer.as_mut().reset(at);
         }
         wanted != Deadline::NEVER && self.timer.as_mut().poll(cx).is_ready()
+    }
+}
+
+fn say(notice: Notice) {
+    match notice {
+        Notice::Began { used_bytes, mark_bytes } => tracing::warn!(
+            used_bytes,
+            mark_bytes,
+            "the memory mark of this core is reached: newcomers and large bodies are refused; viewers go on"
+        ),
+        Notice::Ended { used_bytes, refused } => {
+            tracing::info!(used_bytes, refused, "there is memory again: everybody is let in");
+        }
     }
 }

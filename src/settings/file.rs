@@ -18,22 +18,29 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Layer, LimitName, Places, expand_home, parse_cores, parse_listen};
+use super::{Layer, LimitName, Places, expand_home, parse_cores, parse_listen, parse_snapshot_every, tokens};
 use crate::access::check_origin;
+use crate::guard::address::Network;
 use crate::operator_error::OperatorError;
 use crate::toml_lines::{Document, Fault, Field, Table};
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 17] = [
     "listen",
     "cores",
     "state_dir",
     "keys",
     "license",
+    "memory_only",
+    "snapshot_every",
     "allow_origin",
     "log_format",
     "log_level",
     "tls_cert",
     "tls_key",
+    "tokens",
+    "trusted_proxies",
+    "access_log",
+    "access_log_file",
     "limits",
 ];
 
@@ -68,12 +75,21 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
         "cores" => layer.cores = Some(value(field, parse_cores)?),
         "state_dir" => layer.state_dir = Some(path(field, home)?),
         "keys" => layer.keys_file = Some(path(field, home)?),
+        "memory_only" => {
+            let parse = |text: &str| text.parse().map_err(|_| "write true or false");
+            layer.memory_only = Some(value(field, parse)?);
+        }
+        "snapshot_every" => layer.snapshot_every_ms = Some(value(field, parse_snapshot_every)?),
         "license" => layer.license = Some(path(field, home)?),
         "allow_origin" => layer.allow_origins = origins(field)?,
         "log_format" => layer.log_format = Some(value(field, str::parse)?),
         "log_level" => layer.log_level = Some(field.text()?.to_owned()),
         "tls_cert" => layer.tls.cert = Some(path(field, home)?),
         "tls_key" => layer.tls.key = Some(path(field, home)?),
+        "tokens" => layer.tokens = Some(tokens::read(field.table()?, home)?),
+        "trusted_proxies" => layer.trusted_proxies = networks(field)?,
+        "access_log" => layer.access_log = Some(value(field, str::parse)?),
+        "access_log_file" => layer.access_log_file = Some(path(field, home)?),
         "limits" => layer.limits = limits(field.table()?)?,
         "insecure_open" => {
             let remedy = "take the line out; a broker without keys is started with the flag --insecure-open";
@@ -84,13 +100,22 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
     Ok(())
 }
 
-fn value<T, E: ToString>(field: &Field<'_>, parse: impl Fn(&str) -> Result<T, E>) -> Result<T, Fault> {
+/// A value that some function understands.
+pub(super) fn value<T, E: ToString>(
+    field: &Field<'_>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<T, Fault> {
     let wrong = |remedy: E| field.fault(format!("`{}` cannot be this", field.name), remedy.to_string());
     parse(&field.text_or_plain()?).map_err(wrong)
 }
 
 fn path(field: &Field<'_>, home: Option<&Path>) -> Result<PathBuf, Fault> {
-    match field.text()? {
+    path_of(field, field.text()?, home)
+}
+
+/// A path in a field, which may hold several.
+pub(super) fn path_of(field: &Field<'_>, text: &str, home: Option<&Path>) -> Result<PathBuf, Fault> {
+    match text {
         "" => Err(field.fault(format!("`{}` is empty", field.name), "write a path, or take the line out")),
         text => Ok(expand_home(text, home)),
     }
@@ -102,6 +127,13 @@ fn origins(field: &Field<'_>) -> Result<Vec<String>, Fault> {
         Err(shape) => Err(field.fault(format!("`{text}` is no origin"), shape)),
     };
     field.texts()?.into_iter().map(check).collect()
+}
+
+fn networks(field: &Field<'_>) -> Result<Vec<Network>, Fault> {
+    let read = |text: &str| {
+        text.parse().map_err(|shape: &str| field.fault(format!("`{text}` is no network"), shape))
+    };
+    field.texts()?.into_iter().map(read).collect()
 }
 
 fn limits(table: Table<'_>) -> Result<Vec<(&'static LimitName, u64)>, Fault> {
@@ -123,6 +155,7 @@ mod tests {
     #[test]
     fn a_whole_file_is_read() {
         let text = "listen = \"0.0.0.0:80\"\ncores = 4\nstate_dir = \"~/lux\"\nkeys = \"/etc/lux/keys.toml\"\n\
+            memory_only = true\nsnapshot_every = \"1m\"\n\
             allow_origin = [\"https://a.example\"]\nlog_format = \"json\"\nlog_level = \"debug\"\n\
             [limits]\nstate_bytes = \"1 MiB\"\nkeys = 5_000\nidle_timeout = \"2m\"\n";
         let layer = parse(text, Some(Path::new("/home/me"))).unwrap();
@@ -130,6 +163,7 @@ mod tests {
         assert_eq!(layer.cores, Some(4));
         assert_eq!(layer.state_dir, Some(PathBuf::from("/home/me/lux")));
         assert_eq!(layer.keys_file, Some(PathBuf::from("/etc/lux/keys.toml")));
+        assert_eq!((layer.memory_only, layer.snapshot_every_ms), (Some(true), Some(60_000)));
         assert_eq!(layer.allow_origins, ["https://a.example"]);
         assert_eq!(layer.log_format, Some(super::super::LogFormat::Json));
         let limits: Vec<_> = layer.limits.iter().map(|(name, value)| (name.name, *value)).collect();
@@ -146,6 +180,8 @@ mod tests {
             ("cores = \"many\"\n", 1, "1 to 256"),
             ("\nlisten = \"7373\"\n", 2, "127.0.0.1:7373"),
             ("log_format = \"xml\"\n", 1, "`json`"),
+            ("memory_only = \"no\"\n", 1, "true or false"),
+            ("snapshot_every = \"5\"\n", 1, "5s"),
             ("insecure_open = true\n", 1, "--insecure-open"),
             ("allow_origin = \"https://a.example/x\"\n", 1, "without a path"),
             ("[limits]\nstate_bytes = \"big\"\n", 2, "256 KiB"),
@@ -155,6 +191,9 @@ mod tests {
             ("state_dir = \"\"\n", 1, "path"),
             ("tls_cert = 3\n", 1, "text"),
             ("cores = \n", 1, "name = value"),
+            ("trusted_proxies = [\"10.0.0.1/8\"]\n", 1, "10.0.0.0/8"),
+            ("\ntrusted_proxies = \"alb\"\n", 2, "2001:db8::/32"),
+            ("access_log = \"on\"\n", 1, "`json`"),
         ] {
             let fault = parse(text, None).unwrap_err();
             assert_eq!(fault.line, line, "{text}{fault}");
@@ -179,24 +218,31 @@ mod tests {
     fn the_shipped_file_names_every_setting_once() {
         let (text, settings) = shipped();
         assert!(parse(&text, None).is_ok(), "it can be used as it is");
-        let (own, limits) = text.split_once("\n[limits]\n").unwrap();
+        let (own, rest) = text.split_once("\n[limits]\n").unwrap();
+        let (limits, tokens) = rest.split_once("\n[tokens]\n").unwrap();
         let times = |part: &str, name: &str| {
             let begins = |line: &&str| line.trim_start_matches('#').starts_with(&format!("{name} = "));
             part.lines().filter(begins).count()
         };
-        for name in NAMES.iter().filter(|name| **name != "limits") {
+        for name in NAMES.iter().filter(|name| !["limits", "tokens"].contains(*name)) {
             assert_eq!(times(own, name), 1, "{name}");
         }
         for limit in &super::super::LIMIT_NAMES {
             assert_eq!(times(limits, limit.name), 1, "{}", limit.name);
         }
-        assert_eq!(settings.len(), NAMES.len() - 1 + super::super::LIMIT_NAMES.len(), "and nothing else");
+        for name in tokens::NAMES {
+            assert_eq!(times(tokens, name), 1, "{name}");
+        }
+        let all = NAMES.len() - 2 + super::super::LIMIT_NAMES.len() + tokens::NAMES.len();
+        assert_eq!(settings.len(), all, "and nothing else");
     }
 
     #[test]
     fn the_shipped_file_says_the_defaults() {
         let (text, _) = shipped();
         // Every setting that is a remark, without its `#`: the same broker comes out.
+        // Those of [tokens] are examples: there is no provider by default.
+        let defaults = text.split_once("\n[tokens]\n").unwrap().0;
         let uncomment = |line: &str| match line.strip_prefix('#') {
             Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
             Some(_) | None => format!("{line}\n"),
@@ -205,9 +251,11 @@ mod tests {
         let settle = |text: &str| {
             super::super::Settings::from_layers(Layer::default(), parse(text, None).unwrap(), &places)
         };
-        let (short, long) = (settle(&text), settle(&text.lines().map(uncomment).collect::<String>()));
+        let (short, long) = (settle(&text), settle(&defaults.lines().map(uncomment).collect::<String>()));
         assert_eq!(format!("{:?}", short.limits), format!("{:?}", long.limits));
         assert_eq!((short.listen, &short.log), (long.listen, &long.log));
+        assert_eq!(short.access_log.format, long.access_log.format);
+        assert_eq!((short.memory_only, short.snapshot_every_ms), (long.memory_only, long.snapshot_every_ms));
         assert_eq!((&short.state_dir, &short.keys_file), (&long.state_dir, &long.keys_file));
         assert_eq!(long.check(), Ok(()));
     }

@@ -5,11 +5,22 @@
 //!
 //! Read first: `settings/mod.rs`.
 
-use super::{Layer, Places, Settings, file};
+use super::{Layer, Places, Settings, file, units};
 use crate::operator_error::OperatorError;
 
 /// The settings that a broker takes only at its start, by the names they have in the file or as flags.
-pub const AT_START_ONLY: [&str; 5] = ["listen", "cores", "state_dir", "log_format", "tls (on or off)"];
+pub const AT_START_ONLY: [&str; 10] = [
+    "listen",
+    "cores",
+    "state_dir",
+    "log_format",
+    "memory_only",
+    "snapshot_every",
+    "trusted_proxies",
+    "access_log",
+    "access_log_file",
+    "tls (on or off)",
+];
 
 /// What settings were put together from, but for the file.
 #[derive(Clone, Debug, Default)]
@@ -55,12 +66,29 @@ impl Settings {
         keep("cores", running.cores.to_string(), self.cores.to_string());
         keep("state_dir", running.state_dir.display().to_string(), self.state_dir.display().to_string());
         keep("log_format", running.log.format.to_string(), self.log.format.to_string());
+        keep("memory_only", running.memory_only.to_string(), self.memory_only.to_string());
+        let every = |settings: &Settings| units::format_duration_ms(settings.snapshot_every_ms);
+        keep("snapshot_every", every(running), every(&self));
+        let proxies = |settings: &Settings| {
+            let all: Vec<String> = settings.trusted_proxies.iter().map(ToString::to_string).collect();
+            if all.is_empty() { "none".to_owned() } else { all.join(" ") }
+        };
+        keep("trusted_proxies", proxies(running), proxies(&self));
+        keep("access_log", running.access_log.format.to_string(), self.access_log.format.to_string());
+        let file = |settings: &Settings| {
+            let path = settings.access_log.file.as_ref().map(|path| path.display().to_string());
+            path.unwrap_or_else(|| "standard error".to_owned())
+        };
+        keep("access_log_file", file(running), file(&self));
         let on_or_off = |settings: &Settings| if settings.tls_files().is_some() { "on" } else { "off" };
         keep("tls", on_or_off(running).to_owned(), on_or_off(&self).to_owned());
         if self.tls_files().is_some() != running.tls_files().is_some() {
             self.tls = running.tls.clone();
         }
         (self.listen, self.cores, self.log.format) = (running.listen, running.cores, running.log.format);
+        (self.memory_only, self.snapshot_every_ms) = (running.memory_only, running.snapshot_every_ms);
+        (self.trusted_proxies, self.access_log) =
+            (running.trusted_proxies.clone(), running.access_log.clone());
         self.state_dir = running.state_dir.clone();
         (self, waiting)
     }
@@ -107,7 +135,7 @@ mod tests {
         let config = temp.path().join("lux.toml");
         std::fs::write(&config, "cores = 2\nstate_dir = \"a\"\n").unwrap();
         let running = started(&config, Layer::default());
-        std::fs::write(&config, "cores = 4\nlisten = \"127.0.0.1:1\"\nstate_dir = \"b\"\nlog_format = \"json\"\ntls_cert = \"c\"\ntls_key = \"k\"\n").unwrap();
+        std::fs::write(&config, "cores = 4\nlisten = \"127.0.0.1:1\"\nstate_dir = \"b\"\nmemory_only = true\nsnapshot_every = \"9s\"\ntrusted_proxies = [\"10.0.0.0/8\"]\naccess_log = \"json\"\naccess_log_file = \"a.log\"\nlog_format = \"json\"\ntls_cert = \"c\"\ntls_key = \"k\"\n").unwrap();
         let (next, waiting) = running.read_again().unwrap().for_running(&running);
         assert_eq!((next.cores, next.listen), (2, running.listen));
         assert_eq!(next.state_dir, PathBuf::from("a"));

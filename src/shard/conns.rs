@@ -48,6 +48,11 @@ impl Conns {
         self.slots.iter().map(id).collect()
     }
 
+    /// Every connection, in the order of their slots.
+    pub fn iter(&self) -> impl Iterator<Item = &Conn> {
+        self.slots.iter().map(|(_, conn)| conn)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.slots.len()

@@ -6,6 +6,7 @@
 //! Read first: `conn/call.rs`.
 
 use crate::conn::call::{Listing, Outcome, Question};
+use crate::conn::explain::Part;
 use crate::counters::Counters;
 use crate::ids::ConnId;
 use crate::key::{Key, Pattern};
@@ -64,6 +65,20 @@ pub enum PeerMessage {
         ticket: ConnId,
         /// What they are.
         counters: Box<Counters>,
+    },
+    /// Your part of why viewers of a key have what they have, please.
+    Explain {
+        /// Who waits.
+        ticket: ConnId,
+        /// The key.
+        key: Key,
+    },
+    /// One core's part of that.
+    Explained {
+        /// Who waits.
+        ticket: ConnId,
+        /// What it knows.
+        part: Box<Part>,
     },
     /// Tell me of every change to these keys, what they are now first, then say `Watched`.
     Watch {

@@ -47,13 +47,6 @@ impl Shard {
         self.resume(id);
     }
 
-    /// Says goodbye to a connection above the limit.
-    pub(super) fn refuse_connection(&mut self, id: ConnId) {
-        let error = WireError::TooManyConnections(self.house.limits.connections_max);
-        let format = Format::of_the_unread(&self.house.origins);
-        self.write_reply(id, &Reply::Error(error), &format);
-    }
-
     /// The peer spoke plain HTTP to a broker that speaks TLS. What it said was not looked at.
     pub fn refuse_plain_http(&mut self, id: ConnId, now: Now) {
         self.now = now;
@@ -119,10 +112,13 @@ impl Shard {
 
     /// Takes a connection out of everything it takes part in.
     pub(super) fn retire(&mut self, id: ConnId, life: Life) {
+        self.forget_expiry(id);
         let Some(conn) = self.conns.get_mut(id) else { return };
         if conn.life == Life::Open && conn.is_viewer() {
             self.counters.viewers -= 1;
+            self.log_stream_end(id);
         }
+        let Some(conn) = self.conns.get_mut(id) else { return };
         conn.life = life;
         if let Speech::Stream(stream) = &mut conn.speech {
             stream.later = None;
@@ -147,7 +143,11 @@ impl Shard {
             (Life::Over, _) => {}
             (Life::Closing | Life::Lingering, _) => self.end_now(id),
             (Life::Open, Speech::Stream(_)) => self.beat(id),
-            (Life::Open, Speech::Http(_, Some(_))) => self.end_poll(id),
+            (Life::Open, Speech::Http(_, Some(waiting))) => match **waiting {
+                Waiting::Metrics { .. } => self.finish_metrics(id),
+                Waiting::Explain { .. } => self.finish_explain(id),
+                Waiting::Poll { .. } | Waiting::Owner(_) | Waiting::List { .. } => self.end_poll(id),
+            },
             (Life::Open, Speech::Http(http, None)) => match http.phase() {
                 // A stopping broker does not wait for peers that have nothing under way to hang up.
                 Phase::Idle if self.house.draining && conn.outbox.is_flushed() => self.end_now(id),
@@ -164,7 +164,8 @@ impl Shard {
         }
     }
 
-    fn refuse_and_close(&mut self, id: ConnId, error: WireError) {
+    /// Refuses what could not be read, or came too late, and ends the connection.
+    pub(super) fn refuse_and_close(&mut self, id: ConnId, error: WireError) {
         let format = Format::of_the_unread(&self.house.origins);
         self.write_reply(id, &Reply::Error(error), &format);
     }

@@ -51,6 +51,11 @@ impl Link {
         self.queue.push_back(message);
     }
 
+    /// Whether such a message waits.
+    pub fn has(&self, is_such: impl Fn(&PeerMessage) -> bool) -> bool {
+        self.queue.iter().any(is_such)
+    }
+
     /// Promises a word to `asker` once everything owed so far was sent.
     pub fn push_mark(&mut self, asker: JoinTicket) {
         self.owed.push_mark();

@@ -5,8 +5,7 @@
 //!
 //! Read first: `shard/contract.rs`, `shard/link.rs`.
 
-use crate::conn::waiting::Waiting;
-use crate::ids::{ConnId, ShardId};
+use crate::ids::ShardId;
 use crate::key::Key;
 use crate::shard::Shard;
 use crate::shard::conns::Conns;
@@ -34,11 +33,10 @@ impl Shard {
                 self.links[from.index()].push(PeerMessage::Listed { ticket, records, more });
             }
             PeerMessage::Listed { ticket, records, more } => self.listed(ticket, records, more),
-            PeerMessage::Count { ticket } => {
-                let counters = Box::new(self.counters());
-                self.links[from.index()].push(PeerMessage::Counted { ticket, counters });
-            }
-            PeerMessage::Counted { ticket, counters } => self.counted(ticket, from, counters),
+            PeerMessage::Count { ticket } => self.count_for(from, ticket),
+            PeerMessage::Counted { ticket, counters } => self.counted(ticket, from, counters, None),
+            PeerMessage::Explain { ticket, key } => self.explain_for(from, ticket, key),
+            PeerMessage::Explained { ticket, part } => self.explained(ticket, *part),
             PeerMessage::Watch { pattern, ticket } => self.core_watches(from, pattern, ticket),
             PeerMessage::Watching { pattern, ticket } => self.core_tells(from, &pattern, ticket),
             PeerMessage::Watched { ticket } => self.other_core_is_done(ticket),
@@ -65,20 +63,6 @@ impl Shard {
             let record = entry.record.clone()?;
             Some(PeerMessage::State { key: entry.key.clone(), record })
         })
-    }
-
-    fn counted(&mut self, id: ConnId, from: ShardId, counters: Box<crate::counters::Counters>) {
-        let Some(mut waiting) = self.take_waiting(id) else { return };
-        let mut is_complete = false;
-        if let Waiting::Metrics { remaining, parts, .. } = &mut waiting {
-            parts.push((from, counters));
-            *remaining -= 1;
-            is_complete = *remaining == 0;
-        }
-        self.wait(id, waiting);
-        if is_complete {
-            self.finish_metrics(id);
-        }
     }
 
     /// A foreign key has a newer record. What nobody here watches any more is let go.
@@ -108,7 +92,8 @@ fn is_waited_for(conns: &Conns, message: &PeerMessage) -> bool {
     match message {
         PeerMessage::Ask { ticket, .. }
         | PeerMessage::List { ticket, .. }
-        | PeerMessage::Count { ticket } => conns.get(*ticket).is_some(),
+        | PeerMessage::Count { ticket }
+        | PeerMessage::Explain { ticket, .. } => conns.get(*ticket).is_some(),
         PeerMessage::Watch { ticket, .. } => {
             let joining = conns.get(ticket.conn).and_then(|conn| conn.joining.as_ref());
             joining.is_some_and(|joining| joining.number == ticket.number)
@@ -116,6 +101,7 @@ fn is_waited_for(conns: &Conns, message: &PeerMessage) -> bool {
         PeerMessage::Answer { .. }
         | PeerMessage::Listed { .. }
         | PeerMessage::Counted { .. }
+        | PeerMessage::Explained { .. }
         | PeerMessage::Watching { .. }
         | PeerMessage::Watched { .. }
         | PeerMessage::Unwatch { .. }

@@ -25,7 +25,7 @@ impl Shard {
     /// Answers the poll if what is newest is news to its peer.
     pub(super) fn settle_poll(&mut self, id: ConnId) {
         if let Some(conn) = self.conns.get_mut(id) {
-            conn.outbox.owed.clear();
+            conn.outbox.forget_owed();
         }
         if let Some(outcome) = self.news(id) {
             self.answer_poll(id, &Reply::Outcome(outcome));
@@ -67,6 +67,7 @@ impl Shard {
     }
 
     pub(super) fn answer_poll(&mut self, id: ConnId, reply: &Reply) {
+        self.forget_expiry(id);
         if let Some(Waiting::Poll { format, .. }) = self.take_waiting(id) {
             self.leave_everything(id);
             self.answer_late(id, reply, &format);
@@ -78,7 +79,9 @@ fn poll_format(speech: &Speech) -> Option<&Format> {
     match speech {
         Speech::Http(_, Some(waiting)) => match &**waiting {
             Waiting::Poll { format, .. } => Some(format),
-            Waiting::Owner(_) | Waiting::List { .. } | Waiting::Metrics { .. } => None,
+            Waiting::Owner(_) | Waiting::List { .. } | Waiting::Metrics { .. } | Waiting::Explain { .. } => {
+                None
+            }
         },
         Speech::Http(_, None) | Speech::Stream(_) => None,
     }

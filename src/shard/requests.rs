@@ -5,20 +5,17 @@
 //!
 //! Read first: `conn/http.rs`, `conn/waiting.rs`.
 
-use bytes::Bytes;
-
 use crate::conn::call::{Call, Exchange, Format, Outcome, Question, Reply};
 use crate::conn::http::{Phase, Step};
 use crate::conn::reply;
 use crate::conn::waiting::Waiting;
 use crate::conn::{Life, Speech};
-use crate::counters;
 use crate::ids::ConnId;
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::shard::Shard;
 use crate::shard::contract::PeerMessage;
-use crate::terms;
 use crate::time::Deadline;
+use crate::wire::WireError;
 
 impl Shard {
     /// Reads requests from bytes that came in, behind those that were held back.
@@ -30,6 +27,9 @@ impl Shard {
             return;
         }
         let before = (http.phase(), http.heads());
+        self.attend(id);
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Speech::Http(http, _) = &mut conn.speech else { return };
         match http.begin_reading(fresh) {
             None => {
                 let used = self.read_requests_from(id, fresh);
@@ -40,9 +40,25 @@ impl Shard {
                 self.with_http(id, |http| http.end_reading_of(bytes, used));
             }
         }
+        self.weigh(id);
+        self.shed_head(id);
         self.set_phase_deadline(id, before);
         self.end_if_done(id);
         self.queue(id);
+    }
+
+    /// Heads that take their time are what takes memory that nobody was promised.
+    fn shed_head(&mut self, id: ConnId) {
+        if !self.is_past_mark() {
+            return;
+        }
+        if let Some(conn) = self.conns.get(id)
+            && let Speech::Http(http, _) = &conn.speech
+            && (conn.life, http.phase()) == (Life::Open, Phase::Head)
+        {
+            self.note_refusal(&WireError::Overloaded);
+            self.refuse_and_close(id, WireError::Overloaded);
+        }
     }
 
     fn read_requests_from(&mut self, id: ConnId, bytes: &[u8]) -> usize {
@@ -67,7 +83,10 @@ impl Shard {
                 Step::Continue => conn.outbox.tail().extend_from_slice(reply::CONTINUE),
                 Step::Exchange(exchange) => self.begin(id, *exchange),
                 Step::Lost => self.begin_close(id),
-                Step::Refused(error, format) => self.write_reply(id, &Reply::Error(error), &format),
+                Step::Refused(error, format) => {
+                    self.note_refusal(&error);
+                    self.write_reply(id, &Reply::Error(error), &format);
+                }
             }
         }
     }
@@ -80,9 +99,14 @@ impl Shard {
             Call::Wait { key, wait_ms, holder } => {
                 self.begin_poll(id, key, wait_ms, Waiting::Poll { format, holder });
             }
+            Call::List(_) if self.is_past_mark() => {
+                self.note_refusal(&WireError::Overloaded);
+                self.answer(id, &Reply::Error(WireError::Overloaded), &format);
+            }
             Call::List(listing) => self.begin_list(id, listing, format),
             Call::Stream(viewing) => self.open_stream(id, viewing, &format),
             Call::Metrics => self.begin_metrics(id, format),
+            Call::Explain(key) => self.begin_explain(id, key, format),
         }
     }
 
@@ -96,6 +120,8 @@ impl Shard {
                 self.changed(key);
             }
         } else {
+            let away_bytes = question.bytes();
+            self.with_http(id, |http| http.away_bytes = away_bytes);
             self.wait(id, Waiting::Owner(format));
             self.tell(owner, PeerMessage::Ask { ticket: id, question });
         }
@@ -105,28 +131,6 @@ impl Shard {
     pub(super) fn owner_answered(&mut self, id: ConnId, outcome: Outcome) {
         if let Some(Waiting::Owner(format)) = self.take_waiting(id) {
             self.answer_late(id, &Reply::Outcome(outcome), &format);
-        }
-    }
-
-    fn begin_metrics(&mut self, id: ConnId, format: Format) {
-        let remaining = usize::from(self.owner.shards()) - 1;
-        let parts = vec![(self.id, Box::new(self.counters()))];
-        self.wait(id, Waiting::Metrics { format, remaining, parts });
-        for other in self.owner.others(self.id) {
-            self.tell(other, PeerMessage::Count { ticket: id });
-        }
-        if remaining == 0 {
-            self.finish_metrics(id);
-        }
-    }
-
-    /// The last core's counters are here.
-    pub(super) fn finish_metrics(&mut self, id: ConnId) {
-        if let Some(Waiting::Metrics { format, mut parts, .. }) = self.take_waiting(id) {
-            parts.sort_by_key(|(shard, _)| *shard);
-            let mut text = counters::render(&parts);
-            terms::render(self.license.as_deref(), self.now.wall_ms, &mut text);
-            self.answer_late(id, &Reply::Text(200, Bytes::from(text)), &format);
         }
     }
 
@@ -143,6 +147,14 @@ impl Shard {
     pub(super) fn take_waiting(&mut self, id: ConnId) -> Option<Waiting> {
         match &mut self.conns.get_mut(id)?.speech {
             Speech::Http(_, waiting) => waiting.take().map(|boxed| *boxed),
+            Speech::Stream(_) => None,
+        }
+    }
+
+    /// What a connection waits for, left in place.
+    pub(super) fn waiting_mut(&mut self, id: ConnId) -> Option<&mut Waiting> {
+        match &mut self.conns.get_mut(id)?.speech {
+            Speech::Http(_, waiting) => waiting.as_deref_mut(),
             Speech::Stream(_) => None,
         }
     }
@@ -172,7 +184,12 @@ impl Shard {
             }
             false => format,
         };
-        reply::write(&mut conn.outbox, reply, format, &letterhead);
+        let before = conn.outbox.answer_bytes();
+        let status = reply::write(&mut conn.outbox, reply, format, &letterhead);
+        if self.house.guard.keeps_log {
+            let bytes = conn.outbox.answer_bytes() - before;
+            self.log_answer(id, status, bytes);
+        }
         if format.close {
             self.begin_close(id);
         }
@@ -192,7 +209,7 @@ impl Shard {
         let limits = &self.house.limits;
         let Some(conn) = self.conns.get(id) else { return };
         let Speech::Http(http, waiting) = &conn.speech else { return };
-        if conn.life != Life::Open || matches!(waiting.as_deref(), Some(Waiting::Poll { .. })) {
+        if conn.life != Life::Open || waiting.as_deref().is_some_and(Waiting::has_deadline) {
             return;
         }
         let due = match http.phase() {

@@ -8,12 +8,15 @@
 use bytes::Bytes;
 
 use crate::conn::http::Phase;
-use crate::conn::outbox::Dialect;
+use crate::conn::outbox::{Dialect, States};
 use crate::conn::{Conn, Life, Speech};
-use crate::ids::ConnId;
+use crate::counters::Ages;
+use crate::ids::{ConnId, KeyId};
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::shard::Shard;
+use crate::shard::store::Store;
 use crate::time::Now;
+use crate::wire::record::Record;
 
 /// What a closing connection is read with: its bytes are dropped.
 const DROPPED_READ_BYTES: usize = 4 * 1024;
@@ -69,8 +72,8 @@ impl Shard {
             Speech::Http(..) => Dialect::Frames,
             Speech::Stream(stream) => stream.dialect(&self.house.epoch),
         };
-        let store = &self.store;
-        conn.outbox.next(dialect, |key| store.get(key)?.record.as_ref())
+        let (store, ages) = (&mut self.store, &mut self.counters.ages);
+        conn.outbox.next(dialect, &mut Going { store, ages, now_ms: self.now.wall_ms })
     }
 
     /// Something that is not the shard's goes out on this connection: nothing is chosen for it until `sent`, with
@@ -83,6 +86,9 @@ impl Shard {
     pub fn sent(&mut self, id: ConnId, bytes: Bytes, written: usize, now: Now) {
         self.now = now;
         self.counters.sent_bytes += written as u64;
+        if self.house.guard.keeps_log {
+            self.note_sent(id, written);
+        }
         let Some(conn) = self.conns.get_mut(id) else { return };
         conn.outbox.sent(bytes, written);
         if conn.life == Life::Open && conn.outbox.answer_bytes() <= ANSWER_BYTES_MAX {
@@ -96,6 +102,7 @@ impl Shard {
         }
         self.queue(id);
         self.resume(id);
+        self.weigh(id);
     }
 
     /// How many bytes to read from a connection next; 0: not now, [`Shard::next_read`] will name it.
@@ -120,6 +127,37 @@ impl Shard {
             conn.paused = false;
             self.resumed.push_back(id);
         }
+    }
+}
+
+/// What is newest, and how old it was when it went out.
+struct Going<'a> {
+    store: &'a mut Store,
+    ages: &'a mut Ages,
+    now_ms: u64,
+}
+
+impl States for Going<'_> {
+    #[inline]
+    fn give(
+        &mut self,
+        key: KeyId,
+        is_change: bool,
+        speak: impl FnOnce(&Record) -> Option<Bytes>,
+    ) -> Option<Bytes> {
+        let entry = self.store.get_mut(key);
+        let Some((record, told)) = entry.and_then(|entry| Some((entry.record.as_ref()?, &mut entry.told)))
+        else {
+            return Some(Bytes::new());
+        };
+        let bytes = speak(record)?;
+        if is_change {
+            self.ages.count(self.now_ms.saturating_sub(record.updated_at_ms()));
+            if let Some(told) = told {
+                told.give(self.now_ms);
+            }
+        }
+        Some(bytes)
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use crate::conn::outbox::Lag;
 use crate::counters::Counters;
 use crate::ids::{ConnId, KeyId};
 use crate::shard::Shard;
@@ -52,9 +53,17 @@ impl Shard {
 
     /// Owes the newest record of a key to all who watch it here.
     fn spread(&mut self, key: KeyId) {
-        let Some(entry) = self.store.get(key) else { return };
+        let Some(entry) = self.store.get_mut(key) else { return };
+        let mut late = None;
+        if let (Some(told), Some(record)) = (&mut entry.told, &entry.record) {
+            // Who was not given the change before this one has what came before that.
+            late = Some(told.lag(key));
+            told.tell(record);
+        }
+        let entry = &*entry;
         let mut telling = Telling {
             key,
+            late,
             owned: entry.owned,
             conns: &mut self.conns,
             links: &mut self.links,
@@ -71,6 +80,8 @@ impl Shard {
 /// One change on its way to those who watch.
 struct Telling<'a> {
     key: KeyId,
+    /// What those have whom the change before this one still waits for.
+    late: Option<Lag>,
     /// Cores tell others of their own keys only.
     owned: bool,
     conns: &'a mut Conns,
@@ -92,6 +103,7 @@ impl Telling<'_> {
                 self.counters.deliveries += 1;
                 if !conn.outbox.owed.insert(self.key) {
                     self.counters.conflated += 1;
+                    conn.outbox.conflate(self.late.as_ref());
                 }
                 if !conn.queued && !conn.outbox.is_in_flight() {
                     conn.queued = true;

@@ -6,17 +6,24 @@
 //!
 //! Read first: `wire/record.rs`, `shard/owner.rs`.
 
+mod unsaved;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use hashbrown::HashTable;
 use slab::Slab;
 
+use crate::access::Author;
 use crate::ids::{GroupId, KeyId, Rev};
 use crate::key::Key;
 use crate::shard::interest::Watchers;
 use crate::shard::owner::KeyHash;
+use crate::shard::told::{Told, Version};
 use crate::wire::record::Record;
+
+use unsaved::Unsaved;
+pub use unsaved::{Hashed, Part, Round};
 
 /// One key.
 pub struct Entry {
@@ -30,10 +37,16 @@ pub struct Entry {
     pub watchers: Watchers,
     /// The watched prefixes that it falls under.
     pub groups: Vec<GroupId>,
+    /// Who wrote the newest record, if this core owns the key.
+    pub by: Author,
+    /// What its viewers here were told last, if there are any.
+    pub told: Option<Box<Told>>,
     generation: u32,
     hash: KeyHash,
     /// Its deletion stands in the queue of those to be forgotten one day.
     remembered: bool,
+    /// It changed since it was last given out for a snapshot, and stands in line for the next.
+    unsaved: bool,
 }
 
 impl Entry {
@@ -45,6 +58,20 @@ impl Entry {
     /// The newest revision; 0 where there was none.
     pub fn rev(&self) -> Rev {
         self.record.as_ref().map_or(Rev(0), Record::rev)
+    }
+
+    /// Whether anybody is told of its changes.
+    fn is_told_of(&self) -> bool {
+        self.watchers.count() > 0 || !self.groups.is_empty()
+    }
+
+    /// The record is about to be replaced. Whoever watches since nobody was told of anything has this one.
+    fn note_what_viewers_have(&mut self) {
+        if !self.is_told_of() {
+            self.told = None;
+        } else if self.told.is_none() {
+            self.told = Some(Box::new(Told::have(Version::of(self.record.as_ref()))));
+        }
     }
 
     fn is_needed(&self) -> bool {
@@ -80,6 +107,7 @@ pub struct Store {
     floor_updated_at_ms: u64,
     keys_live: usize,
     bytes_live: usize,
+    unsaved: Unsaved,
 }
 
 impl Store {
@@ -127,9 +155,12 @@ impl Store {
             owned,
             watchers: Watchers::default(),
             groups: groups(),
+            by: Author::default(),
+            told: None,
             generation: self.generation,
             hash,
             remembered: false,
+            unsaved: false,
         };
         let slot = self.entries.insert(entry) as u32;
         let entries = &self.entries;
@@ -186,8 +217,19 @@ impl Store {
         if record.is_deleted() {
             self.tombstones.push_back((id, record.rev()));
         }
+        entry.note_what_viewers_have();
         entry.record = Some(record);
+        if entry.owned && !entry.unsaved {
+            entry.unsaved = self.unsaved.note(id);
+        }
         self.drop_stale_tombstones();
+    }
+
+    /// Says who wrote the newest record.
+    pub fn sign(&mut self, id: KeyId, by: Author) {
+        if let Some(entry) = self.get_mut(id) {
+            entry.by = by;
+        }
     }
 
     /// Gives a watched key without a record one that says so: never had, or, where deletions have been
@@ -234,6 +276,9 @@ impl Store {
             self.floor = self.floor.max(entry.rev());
             let deleted_at_ms = entry.record.as_ref().map_or(0, Record::updated_at_ms);
             self.floor_updated_at_ms = self.floor_updated_at_ms.max(deleted_at_ms);
+            if entry.unsaved {
+                self.forget_unsaved();
+            }
         }
         self.remove_if_unneeded(id);
     }

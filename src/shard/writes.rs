@@ -5,6 +5,7 @@
 //!
 //! Read first: `conn/call.rs`, `shard/store.rs`.
 
+use crate::access::Author;
 use crate::conn::call::{Outcome, Question};
 use crate::ids::KeyId;
 use crate::key::Key;
@@ -23,9 +24,11 @@ impl Shard {
     pub(super) fn carry_out(&mut self, question: Question, hash: KeyHash) -> (Outcome, Option<KeyId>) {
         match question {
             Question::Get(key) => (self.read(&key, hash), None),
-            Question::Put { key, draft, conditions } => self.write(&key, hash, &conditions, |_| Ok(draft)),
-            Question::Patch { key, patch, conditions } => self.patch(&key, hash, &conditions, &patch),
-            Question::Delete { key, conditions } => self.delete(&key, hash, &conditions),
+            Question::Put { key, draft, conditions, by } => {
+                self.write(&key, hash, &conditions, by, |_| Ok(draft))
+            }
+            Question::Patch { key, patch, conditions, by } => self.patch(&key, hash, &conditions, by, &patch),
+            Question::Delete { key, conditions, by } => self.delete(&key, hash, &conditions, by),
         }
     }
 
@@ -39,10 +42,11 @@ impl Shard {
         key: &Key,
         hash: KeyHash,
         conditions: &Conditions,
+        by: Author,
         patch: &[u8],
     ) -> (Outcome, Option<KeyId>) {
         let limits = self.house.limits.clone();
-        self.write(key, hash, conditions, |current| {
+        self.write(key, hash, conditions, by, |current| {
             let merged = merge_patch(current.map_or(b"{}", Record::data), patch);
             Draft::new(key, &merged, &limits)
         })
@@ -53,9 +57,13 @@ impl Shard {
         key: &Key,
         hash: KeyHash,
         conditions: &Conditions,
+        by: Author,
         make: impl FnOnce(Option<&Record>) -> Result<Draft, WireError>,
     ) -> (Outcome, Option<KeyId>) {
         let found = self.store.find(key, hash);
+        if let Err(error) = self.check_pace(found) {
+            return self.refuse(Outcome::Refused(error));
+        }
         let current = found.and_then(|id| self.store.get(id)?.live());
         if !conditions.allow_write(current.map(Record::rev)) {
             return self.refuse(Outcome::Conflict(current.cloned()));
@@ -74,11 +82,20 @@ impl Shard {
             .unwrap_or_else(|| self.store.find_or_make(key, hash, true, || groups.of(key.as_str(), true)));
         let record = draft.seal(key, self.store.next_rev(id), self.stamp(id));
         self.store.replace(id, record.clone());
-        self.counters.writes += 1;
+        self.store.sign(id, by);
+        self.note_pace(id);
+        let writes = &mut self.counters.writes;
+        *(if is_new { &mut writes.created } else { &mut writes.replaced }) += 1;
         (Outcome::Written { record, created: is_new }, Some(id))
     }
 
-    fn delete(&mut self, key: &Key, hash: KeyHash, conditions: &Conditions) -> (Outcome, Option<KeyId>) {
+    fn delete(
+        &mut self,
+        key: &Key,
+        hash: KeyHash,
+        conditions: &Conditions,
+        by: Author,
+    ) -> (Outcome, Option<KeyId>) {
         let found = self.store.find(key, hash);
         let current = found.and_then(|id| self.store.get(id)?.live());
         let (Some(id), Some(record)) = (found, current) else {
@@ -91,14 +108,29 @@ impl Shard {
         if !conditions.allow_write(Some(record.rev())) {
             return self.refuse(Outcome::Conflict(Some(record.clone())));
         }
+        if let Err(error) = self.check_pace(Some(id)) {
+            return self.refuse(Outcome::Refused(error));
+        }
         let deletion = Record::deletion(key, self.store.next_rev(id), self.stamp(id));
         self.store.replace(id, deletion.clone());
-        self.counters.writes += 1;
+        self.store.sign(id, by);
+        self.note_pace(id);
+        self.counters.writes.deleted += 1;
         (Outcome::Deleted(deletion), Some(id))
     }
 
     fn refuse(&mut self, outcome: Outcome) -> (Outcome, Option<KeyId>) {
-        self.counters.writes_refused += 1;
+        if let Outcome::Refused(error) = &outcome {
+            self.note_refusal(error);
+        }
+        let writes = &mut self.counters.writes;
+        *(match outcome {
+            Outcome::Conflict(_) => &mut writes.conflict,
+            Outcome::Missing => &mut writes.missing,
+            Outcome::Refused(_) | Outcome::Found(_) | Outcome::Written { .. } | Outcome::Deleted(_) => {
+                &mut writes.refused
+            }
+        }) += 1;
         (outcome, None)
     }
 
@@ -108,7 +140,8 @@ impl Shard {
             return Err(WireError::KeysFull(limits.keys_max));
         }
         let share = limits.state_memory_bytes_max / usize::from(self.owner.shards());
-        if self.store.bytes_live() - held + wanted > share {
+        // What takes less room than before is always taken: a snapshot may have brought more than there is room for.
+        if wanted > held && self.store.bytes_live() - held + wanted > share {
             return Err(WireError::StateMemoryFull(limits.state_memory_bytes_max));
         }
         Ok(())

@@ -19,7 +19,8 @@ impl WireError {
             WireError::NoData(_) | WireError::BadKey(_) | WireError::BadQuery(..) => 400,
             WireError::PlainHttp => 400,
             WireError::BadCondition(_) | WireError::Frame(_) | WireError::BadMessage(_) => 400,
-            WireError::Unauthorized => 401,
+            WireError::NoToken(_) => 400,
+            WireError::Unauthorized | WireError::BadToken(_) => 401,
             WireError::Forbidden(_) | WireError::OriginRefused => 403,
             WireError::NotFound | WireError::NoState => 404,
             WireError::MethodNotAllowed(_) => 405,
@@ -36,7 +37,11 @@ impl WireError {
             ) => 400,
             WireError::HeadTooLarge(_) | WireError::TooManyFields(_) => 431,
             WireError::TransferCoding => 501,
-            WireError::TooManyConnections(_) | WireError::Draining => 503,
+            WireError::AddressFull(_) | WireError::ConnectsTooFast(_) | WireError::WritesTooFast(..) => 429,
+            WireError::TooManyConnections(_)
+            | WireError::Overloaded
+            | WireError::Draining
+            | WireError::NoTokenKey => 503,
             WireError::Version => 505,
             WireError::KeysFull(_) | WireError::StateMemoryFull(_) => 507,
         }
@@ -62,7 +67,9 @@ impl WireError {
             WireError::BadKey(_) => "bad_key",
             WireError::BadQuery(..) => "bad_query",
             WireError::BadCondition(_) => "bad_condition",
-            WireError::Unauthorized => "unauthorized",
+            WireError::Unauthorized | WireError::BadToken(_) => "unauthorized",
+            WireError::NoToken(_) => "bad_token_request",
+            WireError::NoTokenKey => "no_token_key",
             WireError::Forbidden(_) | WireError::OriginRefused => "forbidden",
             WireError::NotFound | WireError::NoState => "not_found",
             WireError::MethodNotAllowed(_) => "method_not_allowed",
@@ -74,6 +81,9 @@ impl WireError {
             WireError::KeysFull(_) => "keys_full",
             WireError::StateMemoryFull(_) => "memory_full",
             WireError::TooManyConnections(_) => "too_many_connections",
+            WireError::AddressFull(_) => "too_many_connections",
+            WireError::ConnectsTooFast(_) | WireError::WritesTooFast(..) => "too_fast",
+            WireError::Overloaded => "overloaded",
             WireError::Draining => "draining",
             WireError::Frame(_) => "bad_frame",
             WireError::BadMessage(_) => "bad_message",
@@ -99,14 +109,19 @@ impl WireError {
             WireError::Version | WireError::TransferCoding | WireError::BodyTooLarge(_) => true,
             WireError::HeadTooLarge(_) | WireError::TooManyFields(_) => true,
             WireError::HeadTimeout(_) | WireError::BodyTimeout(_) | WireError::TooManyConnections(_) => true,
+            WireError::AddressFull(_) | WireError::ConnectsTooFast(_) => true,
             WireError::Frame(_) | WireError::MessageTooLarge(_) => true,
             WireError::Expectation | WireError::StateTooLarge(_) | WireError::TooDeep(_) => false,
             WireError::NoBody | WireError::NotUtf8(_) | WireError::BadJson(_) | WireError::NoData(_) => false,
             WireError::BadKey(_) | WireError::BadQuery(..) | WireError::BadCondition(_) => false,
             WireError::Unauthorized | WireError::Forbidden(_) | WireError::OriginRefused => false,
+            WireError::BadToken(_) | WireError::NoToken(_) | WireError::NoTokenKey => false,
             WireError::NotFound | WireError::NoState | WireError::MethodNotAllowed(_) => false,
             WireError::NotAcceptable | WireError::PreconditionFailed | WireError::PatchType => false,
             WireError::TooManyPatterns(_) | WireError::KeysFull(_) | WireError::StateMemoryFull(_) => false,
+            // A body that is not wanted is not read to its end, either.
+            WireError::Overloaded => true,
+            WireError::WritesTooFast(..) => false,
             WireError::Draining | WireError::BadMessage(_) => false,
         }
     }
@@ -159,6 +174,9 @@ impl WireError {
             WireError::BadQuery(name, should) => write!(f, "the query parameter `{name}` should be {should}"),
             WireError::BadCondition(name) => write!(f, "{name} is no list of entity tags"),
             WireError::Unauthorized => write!(f, "no valid API key came with this request"),
+            WireError::BadToken(why) => write!(f, "this token is not good: {why}"),
+            WireError::NoToken(why) => write!(f, "{why}"),
+            WireError::NoTokenKey => write!(f, "this broker has no secret to sign tokens with"),
             WireError::Forbidden(lacks) => write!(f, "this API key may not {lacks}"),
             WireError::OriginRefused => write!(f, "pages from this origin may not use this broker"),
             WireError::NotFound => write!(f, "nothing lives at this path"),
@@ -176,6 +194,16 @@ impl WireError {
             WireError::TooManyConnections(max) => {
                 write!(f, "the broker serves {max} connections per core already")
             }
+            WireError::AddressFull(max) => {
+                write!(f, "this address has {max} connections per core already")
+            }
+            WireError::ConnectsTooFast(max) => {
+                write!(f, "this address may open {max} connections a second per core")
+            }
+            WireError::WritesTooFast(what, max) => {
+                write!(f, "{what} may have {max} writes a second")
+            }
+            WireError::Overloaded => write!(f, "what others are sending takes all the memory it may"),
             WireError::Draining => write!(f, "the broker is stopping"),
             WireError::Frame(what) => write!(f, "{what}"),
             WireError::MessageTooLarge(max) => write!(f, "the message is larger than {max} bytes"),
@@ -202,6 +230,9 @@ impl WireError {
             WireError::BadJson(_) => "send valid JSON",
             WireError::BadCondition(_) => r#"write each as "<epoch>.<rev>" with its quotes, or a single *"#,
             WireError::Unauthorized => "send Authorization: Bearer <key>",
+            WireError::BadToken(_) => "bring a new one",
+            WireError::NoToken(_) => r#"send {"read":["dashboard-*"],"for":"1h"}"#,
+            WireError::NoTokenKey => "its log says why; `lux check` too",
             WireError::Forbidden(_) => "use a key whose grant covers it",
             WireError::OriginRefused => "allow it with --allow-origin",
             WireError::NotFound => "states are at /api/lux/<key>",
@@ -215,6 +246,10 @@ impl WireError {
             WireError::TooManyPatterns(_) => "watch a prefix such as device-*",
             WireError::KeysFull(_) | WireError::StateMemoryFull(_) => "delete some, or raise the limit",
             WireError::TooManyConnections(_) | WireError::Draining => "try again in a moment",
+            WireError::AddressFull(_) => "close one first, or share one between several patterns",
+            WireError::ConnectsTooFast(_) => "try again in a second, and keep connections open",
+            WireError::WritesTooFast(..) => "try again in a second, with the newest state",
+            WireError::Overloaded => "try again in a second",
             WireError::MessageTooLarge(_) => "send less at once",
             WireError::BadMessage(_) => r#"send {"subscribe":["key"]} or {"unsubscribe":["key"]}"#,
         }
@@ -314,6 +349,9 @@ mod tests {
             (WireError::BadQuery("wait", "a number of seconds"), 400, false),
             (WireError::BadCondition("If-Match"), 400, false),
             (WireError::Unauthorized, 401, false),
+            (WireError::BadToken("it has expired"), 401, false),
+            (WireError::NoTokenKey, 503, false),
+            (WireError::NoToken("a token lives for at most 4711 seconds here".into()), 400, false),
             (WireError::Forbidden("read device-*".into()), 403, false),
             (WireError::OriginRefused, 403, false),
             (WireError::NotFound, 404, false),
@@ -330,6 +368,10 @@ mod tests {
             (WireError::StateMemoryFull(4711), 507, false),
             (WireError::TooManyConnections(4711), 503, true),
             (WireError::Draining, 503, false),
+            (WireError::AddressFull(9), 429, true),
+            (WireError::ConnectsTooFast(9), 429, true),
+            (WireError::WritesTooFast("this key", 9), 429, false),
+            (WireError::Overloaded, 503, true),
             (WireError::Frame(FrameError::Opcode), 400, true),
             (WireError::MessageTooLarge(4711), 413, true),
             (WireError::BadMessage("not a command"), 400, false),

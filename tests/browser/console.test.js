@@ -1,6 +1,8 @@
 // The console, as somebody uses it who has a key and a browser.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { API_KEY, Broker, until } from './help/broker.js';
 import { assertNeverReloaded, closeProfile, launch, markPage, profile } from './help/browser.js';
@@ -110,6 +112,37 @@ test('a state is text and never markup', async () => {
   await page.locator('#tree').getByText('<b id=injected>bold</b>').waitFor();
   assert.equal(await page.locator('#injected, #tree img').count(), 0);
   await broker.delete('hostile');
+});
+
+test('says why a screen is old', async () => {
+  const { host, hostname, port } = new URL(broker.address);
+  // A viewer that takes the head of its stream, and reads nothing more.
+  const sleeper = connect({ host: hostname, port });
+  sleeper.write(`GET /api/lux/stream/device-017 HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${API_KEY}\r\n\r\n`);
+  await once(sleeper, 'readable');
+  const address = `127.0.0.1:${sleeper.localPort}`;
+  try {
+    await enter('#/device-017');
+    const ask = page.getByRole('button', { name: 'Why is a screen old?' });
+    await ask.click();
+    await page.getByText('All 2 viewers were given revision').waitFor();
+    await page.getByText(/by the API key “LUX_API_KEY”/).waitFor();
+    // More than the kernel keeps for it.
+    const filler = 'x'.repeat(100_000);
+    for (let n = 0; n < 60; n += 1) await broker.put('device-017', { n, filler });
+    await until(async () => {
+      await ask.click();
+      return page.locator('#explain-list').getByText(address).isVisible();
+    });
+    await page.locator('#explain-words').getByText(/1 of 2 viewers still have to be given revision \d+/).waitFor();
+    await page.locator('#explain-list').getByText(/it holds revision \d+ of \d+ and has been behind for/).waitFor();
+    await page.goto(`${broker.address}/#/device-018`);
+    await page.getByRole('heading', { name: 'device-018' }).waitFor();
+    assert.equal(await page.locator('#explain-words').textContent(), '', 'what was said was of another key');
+    await assertNeverReloaded(page);
+  } finally {
+    sleeper.destroy();
+  }
 });
 
 test('is searched and walked with the keyboard', async () => {

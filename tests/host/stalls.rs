@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 
 use crate::harness::socket::upgrade;
 use crate::harness::viewer::assert_rising;
-use crate::harness::{Broker, Http, RawSocket, Setup, Viewer, fresh, get, put};
+use crate::harness::{Broker, Http, RawSocket, Request, Setup, Viewer, fresh, get, put};
 use crate::help::stall::Stalled;
 use crate::help::{Memory, Patience, Witness, figures, has_answer, wait_a_second};
 
@@ -132,6 +132,37 @@ fn a_core_that_stalls_for_a_second_loses_nobody_anything() {
     let mut newcomer = RawSocket::accepted(newcomer);
     while !newcomer.text().contains("\"last\"") {}
     memory.assert_grew_less_than_mib(4);
+    scene.witness.end_with(broker);
+}
+
+/// Figures are for the moment in which something is wrong: then they must come.
+#[test]
+fn figures_and_explanations_come_without_a_core_that_stalls() {
+    let broker = Setup::cores(3).start();
+    let mut scene = Scene::of(&broker);
+    let mut any = broker.http();
+    let mut asker = connection_at(&broker, &mut any, 0);
+    let Some(stalled) = Stalled::core(&broker, 2) else { return };
+    // More often than there is patience for, on one connection: what is late is no answer to what comes after it.
+    for _ in 0..3 {
+        let metrics = asker.ask(&Request::new("GET", "/metrics")).expect(200);
+        let up: Vec<&str> = metrics.text().lines().filter(|line| line.starts_with("lux_core_up{")).collect();
+        let expected =
+            [0, 1, 2].map(|core| format!("lux_core_up{{core=\"{core}\"}} {}", u8::from(core != 2)));
+        assert_eq!(up, expected);
+        assert!(metrics.text().contains("\nlux_viewers{core=\"1\"} 2\n"), "{}", metrics.text());
+        let explain = |key: &str| Request::new("GET", &format!("/api/lux/_explain?key={key}"));
+        let far = asker.ask(&explain(&scene.far)).expect(200);
+        assert!(far.text().contains("core 2, which owns this key, does not answer"), "{}", far.text());
+        let near = asker.ask(&explain(&scene.near)).expect(200);
+        assert!(near.text().contains("; core 2 does not answer"), "{}", near.text());
+    }
+    drop(stalled);
+    let patience = Patience::begin();
+    while !asker.ask(&Request::new("GET", "/metrics")).text().contains("lux_core_up{core=\"2\"} 1\n") {
+        patience.check("the core is not seen to go on");
+    }
+    scene.second();
     scene.witness.end_with(broker);
 }
 

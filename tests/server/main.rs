@@ -6,8 +6,11 @@
 //! Read first: `harness/mod.rs`. Then any folder: `http` (the table of requests), `refused` (what bad input
 //! gets), `streams`, `access` (keys, grants, origins), `limits`, `promises` (to a viewer), `life`,
 //! `tls`.
+//! gets), `streams`, `access` (keys, grants, origins), `limits`, `guards` (rates, proxies, the access log),
+//! `promises` (to a viewer), `life`, `watch`.
 
 mod access;
+mod guards;
 mod harness;
 mod http;
 mod license;
@@ -17,3 +20,4 @@ mod promises;
 mod refused;
 mod streams;
 mod tls;
+mod watch;

@@ -7,6 +7,7 @@
 
 use lux::ids::ShardId;
 use lux::shard::contract::{Close, PeerMessage};
+use lux::shard::survey::Findings;
 
 use crate::breach::{Kept, hold};
 use crate::expect::Ask;
@@ -88,6 +89,10 @@ impl World {
             }
             any = true;
         }
+        while let Some(survey) = self.cores[core].shard.next_survey() {
+            self.cores[core].shard.surveyed(survey, Findings::default(), now);
+            any = true;
+        }
         while let Some((id, close)) = self.cores[core].shard.next_close() {
             any = true;
             let Some(at) = self.find(core, id) else { continue };
@@ -108,6 +113,7 @@ impl World {
             self.end_if_idle(at);
         }
         self.observe(core)?;
+        self.save(core)?;
         Ok(any)
     }
 
@@ -156,6 +162,8 @@ fn name(message: &PeerMessage) -> String {
         PeerMessage::Listed { .. } => "listed".to_owned(),
         PeerMessage::Count { .. } => "count".to_owned(),
         PeerMessage::Counted { .. } => "counted".to_owned(),
+        PeerMessage::Explain { key, .. } => format!("explain {key}"),
+        PeerMessage::Explained { .. } => "explained".to_owned(),
         PeerMessage::Watch { pattern, .. } => format!("watch {pattern}"),
         PeerMessage::Watching { pattern, .. } => format!("watching {pattern}"),
         PeerMessage::Watched { .. } => "watched".to_owned(),

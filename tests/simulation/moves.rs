@@ -282,6 +282,7 @@ impl World {
             && !debt.is_joining;
         let end = Peer { client, table: &own.table, is_caught_up };
         sock.tap.offered(&bytes, &own.shard, &end, &self.truth)?;
+        sock.tap.check_given(id, &own.shard, &self.truth)?;
         sock.writing = Some(bytes);
         Ok(true)
     }

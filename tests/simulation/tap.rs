@@ -8,6 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use lux::conn::explain::Has;
+use lux::ids::ConnId;
 use lux::key::Key;
 use lux::shard::Shard;
 
@@ -57,6 +59,19 @@ impl Tap {
             self.check_record(record, shard, peer)?;
         }
         self.check_turns(&records, shard, peer.client, truth)
+    }
+
+    /// What the broker would say that this viewer has is what went out to it.
+    pub fn check_given(&self, id: ConnId, shard: &Shard, truth: &Truth) -> Kept {
+        for (key, (rev, was_live)) in &self.offered {
+            let Ok(parsed) = Key::parse(truth.name(*key).as_bytes()) else { continue };
+            let Some(Has::Older { rev: said, .. }) = shard.given(id, &parsed) else { continue };
+            // To have a deletion that was forgotten since, and to have nothing, are the same.
+            hold(said.0 == *rev || (said.0 == 0 && !was_live), "explained truly", || {
+                format!("{parsed} went out at {rev}, and {said:?} is what the viewer is said to have")
+            })?;
+        }
+        Ok(())
     }
 
     /// The records in what was chosen; nothing where it is an answer to a request.

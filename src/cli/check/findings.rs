@@ -17,6 +17,7 @@ use crate::operator_error::OperatorError;
 use crate::settings::units::{format_bytes, format_count};
 use crate::settings::{Places, Settings};
 use crate::terms::Standing;
+use crate::token_file;
 
 /// With so much, rings never fail for want of locked memory: each takes some hundred KiB.
 const LOCKED_BYTES_PLENTY: u64 = 64 * 1024 * 1024;
@@ -65,6 +66,7 @@ pub fn findings(settings: &Settings, machine: &Machine, keys: &Keys, wall_ms: u6
         state_dir_finding(settings, machine.state_dir),
         keys_finding(settings, keys, wall_ms),
         tls_finding(settings, wall_ms),
+        tokens_finding(settings),
         license_finding(&license::find(settings), wall_ms),
     ]
 }
@@ -74,15 +76,18 @@ pub fn broken_settings(error: &OperatorError) -> Finding {
     fail("settings", error.message.clone(), error.remedy.clone())
 }
 
-fn ok(name: &'static str, found: impl Into<String>) -> Finding {
+/// A finding that looks so.
+pub fn ok(name: &'static str, found: impl Into<String>) -> Finding {
     Finding { name, mark: Mark::Ok, found: found.into(), remedy: None }
 }
 
-fn warn(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+/// A finding that looks so.
+pub fn warn(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
     Finding { name, mark: Mark::Warn, found: found.into(), remedy: Some(remedy.into()) }
 }
 
-fn fail(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+/// A finding that looks so.
+pub fn fail(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
     Finding { name, mark: Mark::Fail, found: found.into(), remedy: Some(remedy.into()) }
 }
 
@@ -205,7 +210,14 @@ fn state_dir_finding(settings: &Settings, place: Place) -> Finding {
         Place::Writable => ok("state directory", path.to_string()),
         Place::Makeable => ok("state directory", format!("{path} (will be made)")),
         // What must be written there is the first key; a broker that has its keys only reads.
-        Place::Closed if has_own_keys(settings) => ok("state directory", format!("{path} (not needed yet)")),
+        Place::Closed if has_own_keys(settings) && settings.memory_only => {
+            ok("state directory", format!("{path} (not needed yet)"))
+        }
+        Place::Closed if has_own_keys(settings) => warn(
+            "state directory",
+            format!("{path} cannot be written by this user: states would be lost with the process"),
+            "let this user write there, name another with --state-dir, or say --memory-only",
+        ),
         Place::Closed => fail(
             "state directory",
             format!("{path} cannot be written by this user"),
@@ -219,6 +231,32 @@ fn state_dir_finding(settings: &Settings, place: Place) -> Finding {
 
 fn has_own_keys(settings: &Settings) -> bool {
     settings.insecure_open || settings.environment_key.is_some() || settings.keys_file.exists()
+}
+
+/// Which keys tokens are checked with, by name and file.
+fn tokens_finding(settings: &Settings) -> Finding {
+    let files = token_file::read_own_keys(settings).and_then(|own| {
+        let others = token_file::read_other_keys(settings)?;
+        Ok(own.into_iter().chain(others).collect::<Vec<_>>())
+    });
+    let files = match files {
+        Ok(files) => files,
+        Err(error) => return fail("token keys", error.message, error.remedy),
+    };
+    let name = |file: &token_file::KeyFile| {
+        let keys = file.set.keys.iter().map(|key| key.to_string()).collect::<Vec<_>>().join(", ");
+        format!("{keys} in {}", file.path.display())
+    };
+    let left_out: Vec<&String> = files.iter().flat_map(|file| &file.set.left_out).collect();
+    let found = files.iter().map(name).collect::<Vec<_>>().join("; ");
+    match left_out.first() {
+        None if files.is_empty() => ok("token keys", "none yet; the first start makes one"),
+        None => ok("token keys", found),
+        Some(first) => {
+            let found = format!("{found}; {} left out, first {first}", left_out.len());
+            warn("token keys", found, "tokens signed with these are refused; take them out if that is meant")
+        }
+    }
 }
 
 fn keys_finding(settings: &Settings, keys: &Keys, wall_ms: u64) -> Finding {
@@ -343,7 +381,9 @@ mod tests {
         let closed = Machine { state_dir: Place::Closed, ..machine() };
         assert_eq!(check(&settings(), &closed, Ok(vec![]), "state directory").mark, Mark::Fail);
         let open = Settings { insecure_open: true, ..settings() };
-        assert_eq!(check(&open, &closed, Ok(vec![]), "state directory").mark, Mark::Ok);
+        assert_eq!(check(&open, &closed, Ok(vec![]), "state directory").mark, Mark::Warn);
+        let passing = Settings { memory_only: true, ..open };
+        assert_eq!(check(&passing, &closed, Ok(vec![]), "state directory").mark, Mark::Ok);
         let keys = Err(OperatorError::new("line 3", "write it"));
         assert_eq!(check(&settings(), &machine(), keys, "API keys").mark, Mark::Fail);
     }

@@ -145,10 +145,12 @@ fn a_subscription_is_held_to_the_grant() {
 }
 
 #[test]
-fn metrics_need_a_key_that_reads_everything() {
+fn metrics_and_explanations_need_a_key_that_reads_everything() {
     let Granted { broker, reader, writer, all, .. } = granted();
-    let metrics = || Request::new("GET", "/metrics");
-    broker.ask(metrics().bearer(reader)).trouble(403);
-    broker.ask(metrics().bearer(writer)).trouble(403);
-    broker.ask(metrics().bearer(all)).expect(200);
+    for path in ["/metrics", "/api/lux/_explain?key=device-1"] {
+        let request = || Request::new("GET", path);
+        broker.ask(request().bearer(reader)).trouble(403);
+        broker.ask(request().bearer(writer)).trouble(403);
+        broker.ask(request().bearer(all)).expect(200);
+    }
 }

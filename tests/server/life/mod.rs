@@ -8,5 +8,6 @@
 mod draining;
 mod handed_over;
 mod reloading;
+mod snapshots;
 mod starting;
 mod supervised;

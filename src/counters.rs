@@ -42,6 +42,31 @@ pub struct Counters {
     pub busy_us: u64,
     /// Connections that the kernel did not hand over.
     pub accept_errors: u64,
+    /// Memory promised to peers for what they send and are answered, in bytes (gauge).
+    pub peer_bytes: u64,
+    /// 1 while newcomers and bodies are refused for want of memory (gauge).
+    pub shedding: u64,
+    /// Connections, and streams behind a proxy, ever told that they may not stay, or closed without a word.
+    pub turned_away: u64,
+    /// Writes ever refused because they came too fast.
+    pub too_fast: u64,
+    /// Lines of the access log that could not be written.
+    pub log_lines_dropped: u64,
+    /// The snapshots of the process; one core knows.
+    pub saved: Option<Saved>,
+}
+
+/// How the snapshots of the process are doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// Since everything up to then was on disk, in milliseconds (gauge).
+    pub age_ms: u64,
+    /// Bytes of the snapshot file (gauge).
+    pub bytes: u64,
+    /// Rounds of saving that failed, ever.
+    pub failures: u64,
+    /// How long the last one that did not took, in milliseconds (gauge).
+    pub write_ms: u64,
 }
 
 /// What became of writes.

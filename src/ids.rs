@@ -61,6 +61,13 @@ impl Epoch {
         Epoch((0..12).map(digit).collect())
     }
 
+    /// Reads an epoch that was written down; none where it is not one.
+    pub fn parse(text: &[u8]) -> Option<Epoch> {
+        let is_digit = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_lowercase();
+        let fits = (1..=16).contains(&text.len()) && text.iter().all(is_digit);
+        std::str::from_utf8(text).ok().filter(|_| fits).map(|text| Epoch(text.into()))
+    }
+
     /// The epoch as it stands in an `ETag`.
     pub fn as_str(&self) -> &str {
         &self.0

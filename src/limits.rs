@@ -38,6 +38,16 @@ pub struct Limits {
     pub ping_interval_ms: u64,
     /// How long requests under way are given when the broker stops.
     pub drain_ms: u64,
+    /// Revisions of one key a second; 0 for any number.
+    pub writes_per_key: usize,
+    /// Writes by one API key a second, per core; 0 for any number.
+    pub writes_per_api_key: usize,
+    /// Connections from one address, per core; 0 for any number.
+    pub connections_per_address: usize,
+    /// New connections from one address a second, per core; 0 for any number.
+    pub connects_per_address: usize,
+    /// Memory for what peers send and are answered, beside the states, the whole process; 0 for any amount.
+    pub memory_mark_bytes: usize,
 }
 
 impl Default for Limits {
@@ -58,6 +68,11 @@ impl Default for Limits {
             idle_timeout_ms: 75_000,
             ping_interval_ms: 20_000,
             drain_ms: 5_000,
+            writes_per_key: 0,
+            writes_per_api_key: 0,
+            connections_per_address: 0,
+            connects_per_address: 0,
+            memory_mark_bytes: 512 * 1024 * KIB,
         }
     }
 }
@@ -93,6 +108,12 @@ pub const WAIT_SECONDS_MAX: u64 = 60;
 pub const LIST_RECORDS_MAX: usize = 1_000;
 /// A page of a listing ends early once its records reach this, and `next` says where to go on.
 pub const LIST_BYTES_MAX: usize = 4 * 1024 * KIB;
+/// Records that a core gives out for a snapshot between two other things it does.
+///
+/// Few where assertions are on, so that the simulator's few keys take several parts.
+pub const SAVED_PART_RECORDS: usize = if cfg!(debug_assertions) { 2 } else { 256 };
+/// A part of a snapshot is handed over early once its records reach this.
+pub const SAVED_PART_BYTES: usize = 256 * KIB;
 /// Several small records to one viewer leave in one write up to this; larger ones leave alone, shared.
 pub const BATCH_BYTES_MAX: usize = 16 * KIB;
 /// Answers waiting for a peer that does not read; beyond it the peer is not read either.
@@ -111,6 +132,15 @@ pub const LINK_TIDY_AT: usize = if cfg!(debug_assertions) { 4 } else { 1_024 };
 
 /// How many connections beyond `connections_max` are taken in, only to be told that there are too many.
 pub const REFUSED_AT_ONCE_MAX: usize = 64;
+
+/// Names, of addresses or API keys, that are remembered for how fast they were, though nothing of theirs is open.
+pub const TALLY_IDLE_MAX: usize = if cfg!(debug_assertions) { 4_096 } else { 65_536 };
+/// Bodies up to this size are let in past the memory mark: they are what keeps states flowing.
+pub const SMALL_BODY_BYTES: usize = 4 * KIB;
+/// What an HTTP connection takes beside what it sent: its place, and the buffer that waits for its next bytes.
+pub const HTTP_BYTES: usize = 3 * KIB;
+/// What a body is read with, at most.
+pub const BODY_READ_BYTES: usize = 16 * KIB;
 
 /// Descriptors that a broker of so many cores needs beside its connections: rings, loops and listening sockets,
 /// standard streams, files that are read again.

@@ -7,7 +7,7 @@
 
 use std::fmt::Write;
 
-use crate::counters::Counters;
+use crate::counters::{Counters, Saved};
 use crate::ids::ShardId;
 
 /// The media type of what [`render`] makes.
@@ -42,7 +42,7 @@ struct Head {
 /// The lines of one core under one name.
 type Read = fn(&Counters, &mut Lines<'_>);
 
-const ROWS: [(Head, Read); 17] = [
+const ROWS: [(Head, Read); 22] = [
     (gauge("lux_connections", "Open connections."), |c, out| out.value(c.connections)),
     (gauge("lux_viewers", "Open streams, WebSocket and Server-Sent Events."), |c, out| out.value(c.viewers)),
     (gauge("lux_viewers_behind", "Viewers that a change waits for."), |c, out| out.value(c.viewers_behind)),
@@ -79,6 +79,21 @@ const ROWS: [(Head, Read); 17] = [
     (counter("lux_loop_busy_seconds_total", "Processor time of the core's loop."), |c, out| {
         out.seconds(c.busy_us);
     }),
+    (gauge("lux_peer_bytes", "Memory promised to peers for requests and answers."), |c, out| {
+        out.value(c.peer_bytes);
+    }),
+    (gauge("lux_shedding", "1 while newcomers and bodies are refused for want of memory."), |c, out| {
+        out.value(c.shedding);
+    }),
+    (counter("lux_turned_away_total", "Connections that were not let in."), |c, out| {
+        out.value(c.turned_away)
+    }),
+    (counter("lux_writes_too_fast_total", "Writes refused because they came too fast."), |c, out| {
+        out.value(c.too_fast);
+    }),
+    (counter("lux_access_log_dropped_total", "Lines of the access log that were dropped."), |c, out| {
+        out.value(c.log_lines_dropped);
+    }),
 ];
 
 const BUILD: Head = gauge("lux_build_info", "The version that runs.");
@@ -109,6 +124,9 @@ pub fn render(parts: &[(ShardId, Box<Counters>)], cores: u16, process: Option<&P
             read(counters, &mut Lines { out: &mut out, name: head.name, core: shard.0 });
         }
     }
+    if let Some(saved) = parts.iter().find_map(|(_, counters)| counters.saved) {
+        render_saved(&mut out, &saved);
+    }
     if let Some(process) = process {
         let connections: u64 = parts.iter().map(|(_, counters)| counters.connections).sum();
         render_process(&mut out, process, connections);
@@ -118,6 +136,26 @@ pub fn render(parts: &[(ShardId, Box<Counters>)], cores: u16, process: Option<&P
 
 fn begin(out: &mut String, Head { name, kind, help }: &Head) {
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+/// The snapshots belong to the process, so their figures have no core; without snapshots there are none.
+fn render_saved(out: &mut String, saved: &Saved) {
+    let ms = |ms: u64| Seconds(ms * 1000).to_string();
+    for (head, value) in [
+        (gauge("lux_snapshot_age_seconds", "Since everything up to then was on disk."), ms(saved.age_ms)),
+        (gauge("lux_snapshot_bytes", "Size of the snapshot file."), saved.bytes.to_string()),
+        (
+            counter("lux_snapshot_failures_total", "Snapshots that could not be written."),
+            saved.failures.to_string(),
+        ),
+        (
+            gauge("lux_snapshot_write_seconds", "How long the last snapshot took to write."),
+            ms(saved.write_ms),
+        ),
+    ] {
+        begin(out, &head);
+        let _ = writeln!(out, "{} {value}", head.name);
+    }
 }
 
 /// The names that every exporter in this field uses.

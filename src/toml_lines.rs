@@ -138,16 +138,14 @@ impl<'d> Field<'d> {
         self.value.get_ref().as_str().ok_or_else(|| self.wrong_kind("text in \"quotes\""))
     }
 
-    /// The value as text, whether it was written as text, as a number or as a date.
+    /// The value as text, whether it was written as text, as a number, as a date, or as true or false.
     pub fn text_or_plain(&self) -> Result<String, Fault> {
         match self.value.get_ref() {
             DeValue::String(text) => Ok(text.to_string()),
-            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) => {
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Boolean(_) => {
                 Ok(self.text[self.value.span()].trim().replace('_', ""))
             }
-            DeValue::Boolean(_) | DeValue::Array(_) | DeValue::Table(_) => {
-                Err(self.wrong_kind("a number, or text in \"quotes\""))
-            }
+            DeValue::Array(_) | DeValue::Table(_) => Err(self.wrong_kind("a number, or text in \"quotes\"")),
         }
     }
 

@@ -1,18 +1,14 @@
 // What the board shows: one huge number, its curve, and what is needed to trust it.
 //
-// Always true: a number that is missing is a dash, never a zero. News that stop coming are said to be old,
-// whatever the connection says.
+// Always true: a number that is missing is a dash, never a zero.
 // Read first: curve.js.
 
 import { Curve } from './curve.js';
 
 const byId = (id) => document.getElementById(id);
-const root = document.documentElement;
 
 const ERRORS_BAD_PERCENT = 2;
 const P95_BAD_MS = 400;
-/** An agent that reports every second and is silent this long is worth a look. */
-const OLD_MS = 6_000;
 const TREND_MS = 30_000;
 const REGIONS_SHOWN = 5;
 
@@ -26,18 +22,15 @@ const curves = {
   p95: new Curve(byId('p95-curve')),
 };
 const bars = new Map();
-let newsAt = 0;
 let shownRev = null;
 
 /** Shows a state as it came from the SDK. */
 export function showState(state, meta) {
-  root.dataset.state = state === null || meta.deleted ? 'gone' : 'shown';
   const { orders_per_second: orders, revenue_today: revenue, error_rate_percent: errors, latency_p95_ms: p95 } = state ?? {};
   const rev = `${meta.epoch}.${meta.rev}`;
   // The same revision is told again when only the connection changed; that is no news.
   const isNews = rev !== shownRev;
   shownRev = rev;
-  if (isNews) newsAt = meta.source === 'local' ? meta.updatedAt : Date.now();
 
   put('orders', orders, whole.format, isNews);
   put('revenue', revenue, money(state?.currency, 0), isNews);
@@ -49,25 +42,11 @@ export function showState(state, meta) {
   byId('basket').textContent = state?.average_basket ? `${money(state.currency, 2)(state.average_basket)} each` : '';
   showTrend();
   showRegions(state?.top_regions ?? []);
-  tickFreshness();
 }
 
-/** Shows how the connection is: the SDK's word for it. */
-export function showLink(status) {
-  root.dataset.link = status;
-  const words = { live: 'Live', connecting: 'Connecting', offline: 'Not connected', unauthorized: 'No access', idle: '', closed: '' };
-  byId('link').textContent = words[status] ?? status;
-}
-
-/** Says how old the news are; called a few times a second. */
-export function tickFreshness() {
+/** Moves the curves on: their right edge is now. Called a few times a second. */
+export function drawCurves() {
   for (const curve of Object.values(curves)) curve.draw();
-  if (root.dataset.state === 'gone') byId('fresh').textContent = 'nobody writes this state';
-  if (newsAt === 0 || root.dataset.state === 'gone') return;
-  const age = Date.now() - newsAt;
-  root.classList.toggle('is-old', age > OLD_MS);
-  const seconds = Math.floor(age / 1000);
-  byId('fresh').textContent = age < 2_000 ? 'up to date' : `last change ${seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`} ago`;
 }
 
 function money(currency = 'EUR', digits = 0) {

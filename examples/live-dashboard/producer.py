@@ -7,15 +7,14 @@ the newest is worth anything; so a broker that was away is simply current again 
 usage: LUX_API_KEY=… ./producer.py [--broker http://127.0.0.1:7373] [--state dashboard-main] [--every 1.0]
 """
 
-import argparse
-import http.client
-import json
 import math
-import os
+import pathlib
 import random
 import sys
 import time
-import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "shared"))
+from lux_producer import broker_of, options, run  # noqa: E402
 
 REGIONS = {"Lyon": 0.31, "Porto": 0.24, "Malmö": 0.19, "Gent": 0.15, "Trieste": 0.11}
 
@@ -57,55 +56,20 @@ class Shop:
         return [{"name": name, "orders_per_second": count} for name, count in counts.items()]
 
 
-class Broker:
-    """One kept-alive connection to the broker, opened again where it was lost."""
-
-    def __init__(self, address, api_key):
-        parts = urllib.parse.urlsplit(address)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self.connection = kind(parts.hostname, parts.port, timeout=5)
-        self.headers = {"Content-Type": "application/json", "Prefer": "return=minimal"}
-        if api_key:
-            self.headers["Authorization"] = f"Bearer {api_key}"
-
-    def put(self, key, state):
-        """Answers None where the broker took the state, or what went wrong."""
-        body = json.dumps({"data": state}, separators=(",", ":"))
-        try:
-            self.connection.request("PUT", f"/api/lux/{key}", body, self.headers)
-            answer = self.connection.getresponse()
-            text = answer.read().decode("utf-8", "replace")
-        except (OSError, http.client.HTTPException) as error:
-            self.connection.close()
-            return f"not sent: {error}"
-        if answer.status in (401, 403):
-            sys.exit(f"the broker refuses this key: {text}")
-        return None if answer.status < 300 else f"{answer.status}: {text}"
-
-
 def main():
-    parser = argparse.ArgumentParser(description="Writes the state of a shop, once a second.")
-    parser.add_argument("--broker", default=os.environ.get("LUX_BROKER", "http://127.0.0.1:7373"))
+    parser = options("Writes the state of a shop, once a second.")
     parser.add_argument("--state", default="dashboard-main", help="the key to write")
     parser.add_argument("--every", type=float, default=1.0, help="seconds between two states")
-    options = parser.parse_args()
+    arguments = parser.parse_args()
 
     shop = Shop()
-    broker = Broker(options.broker, os.environ.get("LUX_API_KEY"))
-    said = None
+    broker = broker_of(arguments)
     due = time.monotonic()
     while True:
-        trouble = broker.put(options.state, shop.measure(time.time()))
-        news = trouble or f"writing {options.state} to {options.broker}"
-        if news != said:
-            print(news, file=sys.stderr, flush=True)
-        said = news
-        due = max(due + options.every, time.monotonic())
+        broker.put(arguments.state, shop.measure(time.time()))
+        due = max(due + arguments.every, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        pass
+    run(main)

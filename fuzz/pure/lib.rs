@@ -14,6 +14,8 @@ pub mod console;
 pub mod counters;
 #[path = "../../src/dirty.rs"]
 pub mod dirty;
+#[path = "../../src/guard/mod.rs"]
+pub mod guard;
 #[path = "../../src/ids.rs"]
 pub mod ids;
 #[path = "../../src/key.rs"]

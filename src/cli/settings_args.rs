@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::access::Secret;
+use crate::guard::address::Network;
 use crate::operator_error::OperatorError;
-use crate::settings::{self, Layer, LimitName, LogFormat, Places, Settings, file};
+use crate::settings::{self, AccessLogFormat, Layer, LimitName, LogFormat, Places, Settings, file};
 
 /// One `--limit name=value`.
 pub type LimitSetting = (&'static LimitName, u64);
@@ -31,6 +32,9 @@ pub struct SettingsArgs {
     pub place: PlaceArgs,
 
     #[command(flatten)]
+    pub snapshot: SnapshotArgs,
+
+    #[command(flatten)]
     pub license: LicenseArgs,
 
     /// An origin whose pages may use the broker, repeatable [default: any]
@@ -44,6 +48,10 @@ pub struct SettingsArgs {
     /// Let everybody who reaches the address read and write everything
     #[arg(long)]
     pub insecure_open: bool,
+
+    /// A network of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8, repeatable [default: none]
+    #[arg(long, value_name = "NETWORK", env = "LUX_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxy: Vec<Network>,
 
     #[command(flatten)]
     pub log: LogArgs,
@@ -63,6 +71,18 @@ pub struct PlaceArgs {
     /// A TOML file with settings; flags and LUX_* win over it
     #[arg(long, value_name = "FILE", env = "LUX_CONFIG")]
     pub config: Option<PathBuf>,
+}
+
+/// What outlives the process.
+#[derive(Args, Default)]
+pub struct SnapshotArgs {
+    /// Keep states in memory alone: they end with the process
+    #[arg(long, env = "LUX_MEMORY_ONLY", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub memory_only: Option<bool>,
+
+    /// How often changed states go to the snapshot in the state directory [default: 5s]
+    #[arg(long, value_name = "TIME", env = "LUX_SNAPSHOT_EVERY", value_parser = settings::parse_snapshot_every)]
+    pub snapshot_every: Option<u64>,
 }
 
 /// Which license, and whose.
@@ -87,6 +107,14 @@ pub struct LogArgs {
     /// error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL", env = "LUX_LOG_LEVEL")]
     pub log_level: Option<String>,
+
+    /// A line for every request: off, text or json [default: off]
+    #[arg(long, value_name = "FORMAT", env = "LUX_ACCESS_LOG")]
+    pub access_log: Option<AccessLogFormat>,
+
+    /// Where these lines go [default: standard error]
+    #[arg(long, value_name = "FILE", env = "LUX_ACCESS_LOG_FILE")]
+    pub access_log_file: Option<PathBuf>,
 }
 
 impl SettingsArgs {
@@ -116,11 +144,16 @@ impl SettingsArgs {
             cores: self.cores,
             state_dir: self.place.state_dir,
             keys_file: self.place.keys,
+            memory_only: self.snapshot.memory_only,
+            snapshot_every_ms: self.snapshot.snapshot_every,
             license: self.license.license,
             allow_origins: self.allow_origin,
             limits: self.limit,
             log_format: self.log.log_format,
             log_level: self.log.log_level,
+            trusted_proxies: self.trusted_proxy,
+            access_log: self.log.access_log,
+            access_log_file: self.log.access_log_file,
         }
     }
 }

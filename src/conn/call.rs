@@ -9,6 +9,7 @@ use bytes::Bytes;
 use compact_str::CompactString;
 
 use crate::access::{Author, HolderId, Origins};
+use crate::guard::address::Address;
 use crate::ids::Rev;
 use crate::key::{Key, Pattern};
 use crate::wire::WireError;
@@ -106,6 +107,17 @@ impl Question {
     }
 }
 
+impl Question {
+    /// Bytes that it brings along.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Question::Get(_) | Question::Delete { .. } => 0,
+            Question::Put { draft, .. } => draft.data().len(),
+            Question::Patch { patch, .. } => patch.len(),
+        }
+    }
+}
+
 /// Which page of which listing.
 #[derive(Clone, Debug)]
 pub struct Listing {
@@ -130,6 +142,8 @@ pub struct Viewing {
     pub since: Option<Rev>,
     /// Who watches.
     pub holder: HolderId,
+    /// For whom a proxy of ours asks; the stream counts as a connection of theirs.
+    pub behind: Option<Address>,
     /// How it is spoken to.
     pub protocol: Protocol,
 }

@@ -9,8 +9,10 @@
 use std::mem;
 
 use crate::conn::call::{Call, Exchange, Format, Question};
+use crate::conn::caller;
 use crate::conn::route::{self, House, Plan, Write, WriteKind};
-use crate::limits::ANSWER_BYTES_MAX;
+use crate::guard::visit::Visit;
+use crate::limits::{ANSWER_BYTES_MAX, BODY_READ_BYTES, HTTP_BYTES, SMALL_BODY_BYTES};
 use crate::time::Now;
 use crate::wire::body::BodyReader;
 use crate::wire::framing::Framing;
@@ -27,6 +29,14 @@ pub struct Http {
     is_being_read: bool,
     /// Heads read so far, wrapping.
     heads: u32,
+    /// It was let in only to be told that it may not stay.
+    pub is_turned_away: bool,
+    /// What was counted for this connection.
+    pub weighed_bytes: usize,
+    /// Bytes of a write that is on its way to another core.
+    pub away_bytes: usize,
+    /// The request under way, for the access log.
+    pub visit: Option<Box<Visit>>,
 }
 
 #[derive(Default)]
@@ -46,6 +56,8 @@ enum Stage {
 struct Body {
     reader: BodyReader,
     bytes: Vec<u8>,
+    /// What it may come to.
+    most_bytes: usize,
     then: Then,
 }
 
@@ -110,16 +122,31 @@ impl Http {
     pub fn answered(&mut self) {
         debug_assert!(matches!(self.stage, Stage::Answering));
         self.stage = Stage::Waiting;
+        self.away_bytes = 0;
     }
 
     /// How many bytes to read next; 0 while enough of them wait already.
     pub fn appetite(&self) -> usize {
         const READ_BYTES: usize = 2 * 1024;
-        const BODY_READ_BYTES: usize = 16 * 1024;
         match &self.stage {
-            Stage::Body(body) if !matches!(body.then, Then::Nothing) => BODY_READ_BYTES,
+            Stage::Body(body) if !matches!(body.then, Then::Nothing) => {
+                body.most_bytes.clamp(READ_BYTES, BODY_READ_BYTES)
+            }
             Stage::Answering if self.held.len() >= ANSWER_BYTES_MAX => 0,
             Stage::Waiting | Stage::Head { .. } | Stage::Body(_) | Stage::Answering => READ_BYTES,
+        }
+    }
+
+    /// Bytes of memory that were promised to this connection for what it sends.
+    pub fn weight(&self) -> usize {
+        HTTP_BYTES + self.held.capacity() + self.body_bytes() + self.away_bytes
+    }
+
+    /// The part of it that was promised to a body.
+    pub fn body_bytes(&self) -> usize {
+        match &self.stage {
+            Stage::Body(body) => body.most_bytes + body.most_bytes.min(BODY_READ_BYTES),
+            Stage::Waiting | Stage::Head { .. } | Stage::Answering => 0,
         }
     }
 
@@ -191,7 +218,12 @@ impl Http {
                 return (bytes.len(), refuse_and_close(error, Format::of_the_unread(&house.origins)));
             }
         };
-        let (body_used, step) = match (house.manners.plan)(&head, house, now) {
+        house.guard.holder.set(None);
+        let plan = (house.manners.plan)(&head, house, now);
+        if house.guard.keeps_log {
+            self.visit = Some(Box::new(caller::visit(&head, house)));
+        }
+        let (body_used, step) = match plan {
             Ok(plan) => self.after_head(&head, plan, rest, house),
             Err(error) => self.refuse_head(&head, error, house),
         };
@@ -208,9 +240,13 @@ impl Http {
             (Plan::Ready(exchange), _) => Then::Exchange(exchange),
             (Plan::Body(write), _) => Then::Write(write),
         };
+        let most_bytes = most_bytes(head.framing, house);
+        if most_bytes > SMALL_BODY_BYTES && most_bytes + BODY_READ_BYTES > house.guard.room_bytes {
+            return self.refuse_head(head, WireError::Overloaded, house);
+        }
         match BodyReader::new(head.framing, house.limits.body_bytes_max()) {
             Ok(reader) => {
-                self.stage = Stage::Body(Box::new(Body { reader, bytes: Vec::new(), then }));
+                self.stage = Stage::Body(Box::new(Body { reader, bytes: Vec::new(), most_bytes, then }));
                 let waits = head.expects_continue && rest.is_empty();
                 (0, if waits { Step::Continue } else { Step::GoOn })
             }
@@ -235,7 +271,7 @@ impl Http {
         if head.framing != Framing::Empty && !format.close {
             match BodyReader::new(head.framing, house.limits.body_bytes_max()) {
                 Ok(reader) if !head.expects_continue => {
-                    let body = Body { reader, bytes: Vec::new(), then: Then::Nothing };
+                    let body = Body { reader, bytes: Vec::new(), most_bytes: 0, then: Then::Nothing };
                     self.stage = Stage::Body(Box::new(body));
                 }
                 Ok(_) | Err(_) => format.close = true,
@@ -293,6 +329,16 @@ impl Http {
     fn answering(&mut self, exchange: Exchange) -> Step {
         self.stage = Stage::Answering;
         Step::Exchange(Box::new(exchange))
+    }
+}
+
+/// What a body may come to: as long as it says, or as long as any may be.
+fn most_bytes(framing: Framing, house: &House) -> usize {
+    let most = house.limits.body_bytes_max();
+    match framing {
+        Framing::Empty => 0,
+        Framing::Length(length) => usize::try_from(length).map_or(most, |length| length.min(most)),
+        Framing::Chunked => most,
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod accept;
 pub mod call;
+pub mod caller;
 pub mod explain;
 pub mod http;
 pub mod manners;

@@ -35,33 +35,36 @@ const HEAD_BYTES_USUAL: usize = 320;
 
 const JSON: &str = "application/json";
 
-/// Writes an answer into the peer's outbox.
-pub fn write(outbox: &mut Outbox, reply: &Reply, format: &Format, letterhead: &Letterhead<'_>) {
+/// Writes an answer into the peer's outbox; says its status.
+pub fn write(outbox: &mut Outbox, reply: &Reply, format: &Format, letterhead: &Letterhead<'_>) -> u16 {
     match reply {
         Reply::Outcome(outcome) => write_outcome(outbox, outcome, format, letterhead),
         Reply::Unchanged(rev) => {
             let answer = Answer { etag: Some(*rev), ..Answer::new(304) };
-            answer.write(outbox, format, letterhead);
+            answer.write(outbox, format, letterhead)
         }
         Reply::Page(json) => json_answer(200, json.clone()).write(outbox, format, letterhead),
         Reply::File { content_type, bytes } => {
             let body = Some((*content_type, bytes.clone()));
             let answer = Answer { body, cache: "no-cache", is_page: true, ..Answer::new(200) };
-            answer.write(outbox, format, letterhead);
+            answer.write(outbox, format, letterhead)
         }
         Reply::Text(status, bytes) => {
             let body = Some(("text/plain; charset=utf-8", bytes.clone()));
-            Answer { body, ..Answer::new(*status) }.write(outbox, format, letterhead);
+            Answer { body, ..Answer::new(*status) }.write(outbox, format, letterhead)
         }
         Reply::Metrics(bytes) => {
             let body = Some((metrics::CONTENT_TYPE, bytes.clone()));
-            Answer { body, ..Answer::new(200) }.write(outbox, format, letterhead);
+            Answer { body, ..Answer::new(200) }.write(outbox, format, letterhead)
         }
         Reply::Options(allow) => {
             let answer = Answer { allow: Some(allow), is_preflight: true, ..Answer::new(204) };
-            answer.write(outbox, format, letterhead);
+            answer.write(outbox, format, letterhead)
         }
-        Reply::EventsHead => write_stream_head(outbox, &Protocol::Events, format, letterhead),
+        Reply::EventsHead => {
+            write_stream_head(outbox, &Protocol::Events, format, letterhead);
+            200
+        }
         Reply::Error(error) => write_error(outbox, error, format, letterhead),
     }
 }
@@ -97,40 +100,45 @@ pub fn write_stream_head(
     }
 }
 
-fn write_outcome(outbox: &mut Outbox, outcome: &Outcome, format: &Format, letterhead: &Letterhead<'_>) {
+fn write_outcome(
+    outbox: &mut Outbox,
+    outcome: &Outcome,
+    format: &Format,
+    letterhead: &Letterhead<'_>,
+) -> u16 {
     match outcome {
         Outcome::Written { record, .. } if format.minimal => {
             let answer = Answer { etag: Some(record.rev()), applied: true, ..Answer::new(204) };
-            answer.write(outbox, format, letterhead);
+            answer.write(outbox, format, letterhead)
         }
         Outcome::Written { record, created } => {
             let status = if *created { 201 } else { 200 };
-            record_answer(status, record).write(outbox, format, letterhead);
+            record_answer(status, record).write(outbox, format, letterhead)
         }
         Outcome::Deleted(record) => {
             let answer = Answer { etag: Some(record.rev()), ..Answer::new(204) };
-            answer.write(outbox, format, letterhead);
+            answer.write(outbox, format, letterhead)
         }
         Outcome::Found(record) if format.conditions.not_modified(Some(record.rev())) => {
             let answer = Answer { etag: Some(record.rev()), ..Answer::new(304) };
-            answer.write(outbox, format, letterhead);
+            answer.write(outbox, format, letterhead)
         }
         Outcome::Found(record) => record_answer(200, record).write(outbox, format, letterhead),
         Outcome::Missing => write_error(outbox, &WireError::NoState, format, letterhead),
         Outcome::Conflict(Some(record)) if format.may_read => {
-            record_answer(412, record).write(outbox, format, letterhead);
+            record_answer(412, record).write(outbox, format, letterhead)
         }
         Outcome::Conflict(_) => write_error(outbox, &WireError::PreconditionFailed, format, letterhead),
         Outcome::Refused(error) => write_error(outbox, error, format, letterhead),
     }
 }
 
-fn write_error(outbox: &mut Outbox, error: &WireError, format: &Format, letterhead: &Letterhead<'_>) {
+fn write_error(outbox: &mut Outbox, error: &WireError, format: &Format, letterhead: &Letterhead<'_>) -> u16 {
     let mut answer = json_answer(error.status(), Bytes::from(error.to_json()));
     answer.allow = error.allow();
     answer.authenticate = error.status() == 401;
     answer.retry = matches!(error.status(), 429 | 503);
-    answer.write(outbox, format, letterhead);
+    answer.write(outbox, format, letterhead)
 }
 
 fn record_answer(status: u16, record: &Record) -> Answer {
@@ -171,7 +179,8 @@ impl Answer {
         }
     }
 
-    fn write(self, outbox: &mut Outbox, format: &Format, letterhead: &Letterhead<'_>) {
+    fn write(self, outbox: &mut Outbox, format: &Format, letterhead: &Letterhead<'_>) -> u16 {
+        let status = self.status;
         let body_bytes = self.body.as_ref().map_or(0, |(_, body)| body.len());
         let copied_bytes = if body_bytes <= COPY_BYTES_MAX { body_bytes } else { 0 };
         outbox.tail().reserve(HEAD_BYTES_USUAL + copied_bytes);
@@ -199,6 +208,7 @@ impl Answer {
                 false => outbox.push_shared(body),
             }
         }
+        status
     }
 
     fn write_fields(&self, out: &mut ResponseWriter<'_>, format: &Format, letterhead: &Letterhead<'_>) {

@@ -14,9 +14,12 @@ use compact_str::CompactString;
 use crate::access::{Access, Author, HolderId, Origins};
 use crate::conn::accept;
 use crate::conn::call::{Call, Cors, Exchange, Format, Listing, Protocol, Question, Reply, Viewing};
+use crate::conn::caller::{allows_origin, behind_proxy};
 use crate::conn::manners::Manners;
 use crate::conn::overview;
 use crate::console;
+use crate::guard::Guard;
+use crate::guard::rate::Rate;
 use crate::ids::{Epoch, Rev};
 use crate::key::{Key, Pattern};
 use crate::limits::{LIST_RECORDS_MAX, Limits, WAIT_SECONDS_MAX};
@@ -42,6 +45,10 @@ pub struct House {
     pub manners: Manners,
     /// The broker is stopping.
     pub draining: bool,
+    /// Who is being read, and what was counted of late.
+    pub guard: Guard,
+    /// States outlive the process, so that it may take writes to its end.
+    pub keeps: bool,
 }
 
 /// A request whose body, if it needs one, is still to come.
@@ -105,8 +112,7 @@ pub fn format(head: &Head<'_>, house: &House) -> Format {
         (false, Some(origin)) if allows_origin(head, house) => {
             Cors::Only(CompactString::from_utf8_lossy(origin))
         }
-        (false, Some(_)) => Cors::Refused,
-        (false, None) => Cors::Refused,
+        (false, Some(_) | None) => Cors::Refused,
     };
     let minimal = head.fields("prefer").any(prefers_minimal);
     Format {
@@ -116,15 +122,6 @@ pub fn format(head: &Head<'_>, house: &House) -> Format {
         cors,
         ..Format::default()
     }
-}
-
-/// Whether the page that asks, if a page asks, may: one of an allowed origin, or one of the broker's own.
-fn allows_origin(head: &Head<'_>, house: &House) -> bool {
-    let origin = head.field("origin");
-    let own = origin
-        .and_then(|origin| origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://")));
-    let is_own = own.is_some() && own == head.field("host");
-    is_own || house.origins.allows(origin)
 }
 
 fn prefers_minimal(value: &[u8]) -> bool {
@@ -196,9 +193,10 @@ fn key(
     if !house.access.may_write(holder, &key) {
         return Err(WireError::Forbidden(format!("write {key}")));
     }
-    if house.draining {
+    if house.draining && !house.keeps {
         return Err(WireError::Draining);
     }
+    house.guard.count_write(house.access.name(holder), Rate::new(house.limits.writes_per_api_key), now)?;
     format.may_read = house.access.may_read(holder, &Pattern::Exact(key.clone()));
     // What a patch makes is more than its producer wrote: only a reader sees it.
     format.minimal |= head.method == Method::Patch && !format.may_read;
@@ -307,6 +305,7 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     only_get(head, ALLOW_PAGE)?;
     let secret = head.bearer().or(query.api_key.as_deref()).or(handshake.as_ref().and_then(|h| h.key));
     let holder = house.access.identify(secret, now.wall_ms)?;
+    house.guard.holder.set(Some(holder));
     let patterns = stream_patterns(path_pattern, &query, house)?;
     for pattern in &patterns {
         may_read(house, holder, pattern)?;
@@ -329,7 +328,8 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     let last_event = head.field("last-event-id").and_then(|id| std::str::from_utf8(id).ok());
     let since = query.since.as_deref().or(last_event).filter(|_| single);
     let since = since.and_then(|text| since_rev(text, &house.epoch));
-    Ok(Call::Stream(Viewing { patterns: Some(patterns), single, since, holder, protocol }))
+    let behind = behind_proxy(head, house);
+    Ok(Call::Stream(Viewing { patterns: Some(patterns), single, since, holder, behind, protocol }))
 }
 
 fn since_rev(text: &str, epoch: &Epoch) -> Option<Rev> {
@@ -389,7 +389,9 @@ fn stream_patterns(
 }
 
 pub(super) fn identify(head: &Head<'_>, house: &House, now: Now) -> Result<HolderId, WireError> {
-    house.access.identify(head.bearer(), now.wall_ms)
+    let holder = house.access.identify(head.bearer(), now.wall_ms)?;
+    house.guard.holder.set(Some(holder));
+    Ok(holder)
 }
 
 pub(super) fn may_read(house: &House, holder: HolderId, pattern: &Pattern) -> Result<(), WireError> {

@@ -114,6 +114,16 @@ impl Stream {
         !self.reader.is_idle()
     }
 
+    /// Memory that what it is saying takes, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        self.reader.held_bytes()
+    }
+
+    /// What it was saying is not heard to its end.
+    pub fn forget_message(&mut self) {
+        self.reader = FrameReader::default();
+    }
+
     /// Whether a command waits; nothing is read behind it.
     pub fn has_command_waiting(&self) -> bool {
         self.later.as_ref().is_some_and(|later| later.command.is_some())

@@ -26,6 +26,11 @@ impl Clock {
         Now { monotonic_ms: self.began.elapsed().as_millis() as u64, wall_ms: wall.as_millis() as u64 }
     }
 
+    /// Microseconds since it began, for the access log: how long something took within a turn.
+    pub fn us(&self) -> u64 {
+        self.began.elapsed().as_micros() as u64
+    }
+
     /// The moment of a deadline, as the timer wants it.
     pub fn instant(&self, monotonic_ms: u64) -> Instant {
         self.began + std::time::Duration::from_millis(monotonic_ms)

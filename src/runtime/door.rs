@@ -8,7 +8,7 @@
 
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -52,7 +52,7 @@ impl Door {
 
     /// The next connection of a core that has so many, if there is one. If not, the task is woken when there
     /// may be.
-    pub fn next(&mut self, connections: usize, cx: &mut Context<'_>) -> Option<TcpStream> {
+    pub fn next(&mut self, connections: usize, cx: &mut Context<'_>) -> Option<(TcpStream, IpAddr)> {
         if self.share.as_mut().is_some_and(|share| !share.may_take(connections)) {
             return None;
         }
@@ -61,11 +61,11 @@ impl Door {
         }
         loop {
             match self.listener.accept() {
-                Ok((stream, _)) => {
+                Ok((stream, address)) => {
                     if std::mem::take(&mut self.is_short) {
                         tracing::info!("connections are accepted again");
                     }
-                    return Some(stream);
+                    return Some((stream, address.ip()));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let readable = PollFlags::POLLIN.bits() as u32;

@@ -12,11 +12,14 @@ mod clock;
 mod door;
 mod heard;
 mod inherited;
+mod journal;
 mod listener;
 mod look;
 mod mesh;
 mod notify;
 mod pulse;
+mod saver;
+mod saving;
 mod share;
 mod signals;
 mod sockets;
@@ -26,7 +29,7 @@ mod worker;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -36,23 +39,31 @@ use nix::unistd::Pid;
 use crate::access::{Access, Origins};
 use crate::access_file::load_access;
 use crate::conn::manners::Manners;
+use crate::guard::forwarded::Proxies;
 use crate::ids::{Epoch, ShardId};
 use crate::license::find_and_log;
 use crate::operator_error::OperatorError;
 use crate::runtime::door::Door;
+use crate::runtime::journal::{Journal, Writer};
 use crate::runtime::look::Began;
 use crate::runtime::mesh::{Command, Desk, Port};
 use crate::runtime::notify::Supervisor;
 use crate::runtime::pulse::{Pulse, Pulses};
+use crate::runtime::saver::Saver;
+use crate::runtime::saving::{Beginning, Saving};
 use crate::runtime::share::Share;
 use crate::runtime::signals::Signals;
 use crate::runtime::stopping::Stopping;
 use crate::runtime::worker::Worker;
 use crate::settings::Settings;
+use crate::shard::owner::Owner;
+use crate::shard::saving::Restored;
 use crate::shard::{Config, Shard};
 
 /// How long a stop may take beyond draining: viewers' last frames, lingering connections, the process's end.
 const STOP_BEYOND_DRAIN: Duration = Duration::from_secs(5);
+/// How long the last snapshot may take, on a disk that is slow.
+const STOP_FOR_SNAPSHOT: Duration = Duration::from_secs(60);
 /// How long a reload waits for every core to have heard of it.
 const RELOAD_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -65,6 +76,9 @@ pub struct Broker {
     supervisor: Supervisor,
     signals: Signals,
     threads: Vec<JoinHandle<()>>,
+    access_log: Option<Writer>,
+    /// Writes snapshots, and ends after the last of the cores.
+    saving: Option<JoinHandle<()>>,
 }
 
 /// What one core's thread begins with.
@@ -78,6 +92,10 @@ struct Start {
     stopping: Stopping,
     pulse: Pulse,
     began: Began,
+    proxies: Proxies,
+    journal: Option<Journal>,
+    /// What it begins with, and its line to whoever writes snapshots; none without snapshots.
+    kept: Option<(Restored, Saver)>,
 }
 
 impl Broker {
@@ -100,6 +118,7 @@ impl Broker {
         let (listeners, is_shared) = listeners(&settings)?;
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
         let signals = Signals::take()?;
+        let access_log = journal::start(&settings.access_log)?;
         let shards = settings.cores as u16;
         let limits = &settings.limits;
         let descriptors = descriptors::for_connections(limits.connections_max, settings.cores);
@@ -107,7 +126,18 @@ impl Broker {
         let mut shares = is_shared.then(|| share::among(settings.cores, desk.bells()).into_iter());
         let pulses = Pulses::new(settings.cores, desk.bells().clone());
         let busy = Arc::new(AtomicUsize::new(settings.cores));
-        let (hash_seed, epoch) = (random()?, Epoch::from_bits(random()?));
+        let hash_seed = random()?;
+        let mut beginning = match settings.memory_only {
+            true => None,
+            false => Some(Beginning::find(&settings, &Owner::new(hash_seed, shards))?),
+        };
+        let epoch = match beginning.as_mut().and_then(|beginning| beginning.epoch.take()) {
+            Some(epoch) => epoch,
+            None => Epoch::from_bits(random()?),
+        };
+        let restored = beginning.as_mut().map(|beginning| std::mem::take(&mut beginning.restored));
+        let (savers, lines) = saving::lines(settings.cores);
+        let mut kept = restored.map(|restored| restored.into_iter().zip(savers));
         let (ready, readiness) = channel();
         let mut threads = Vec::with_capacity(settings.cores);
         for (port, listener) in ports.into_iter().zip(listeners) {
@@ -124,22 +154,46 @@ impl Broker {
             };
             let stopping = Stopping::new(limits.drain_ms, busy.clone(), port.bells().clone());
             let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
-            let (cores, began) = (settings.cores, began.clone());
-            let start = Start { config, manners, cores, port, listener, share, stopping, pulse, began };
+            let proxies = Proxies::new(settings.trusted_proxies.clone());
+            let journal = access_log.as_ref().map(Writer::journal);
+            let (cores, kept) = (settings.cores, kept.as_mut().and_then(Iterator::next));
+            let began = began.clone();
+            let start = Start {
+                config,
+                manners,
+                cores,
+                port,
+                listener,
+                share,
+                stopping,
+                pulse,
+                proxies,
+                journal,
+                kept,
+                began,
+            };
             threads.push(spawn(start, ready.clone())?);
         }
-        for _ in &threads {
-            readiness
-                .recv()
-                .unwrap_or_else(|_| Err(OperatorError::new("a core ended early", "try again")))?;
+        if let Err((error, nobody_served)) = wait_for_all(threads.len(), &readiness) {
+            if nobody_served && let Some(beginning) = beginning {
+                beginning.undo();
+            }
+            return Err(error);
         }
         began.is_ready();
+        let saving = match beginning {
+            Some(beginning) => {
+                let bells = desk.bells().clone();
+                Some(Saving::start(beginning, lines, epoch.clone(), &settings, bells)?)
+            }
+            None => None,
+        };
         tracing::info!(%address, cores = settings.cores, epoch = epoch.as_str(), "the broker listens");
         let license = find_and_log(&settings);
         desk.tell_all(|| Command::License(license.clone()));
         let supervisor = Supervisor::of_environment();
         supervisor.ready(&format!("listening on http://{address}"));
-        Ok(Broker { address, settings, desk, pulses, supervisor, signals, threads })
+        Ok(Broker { address, settings, desk, pulses, supervisor, signals, threads, access_log, saving })
     }
 
     /// Where it listens; the port that was picked where 0 was asked for.
@@ -155,7 +209,8 @@ impl Broker {
         self.serve();
         tracing::info!("the broker stops");
         let drain = Duration::from_millis(self.settings.limits.drain_ms);
-        self.supervisor.stopping("draining", drain + STOP_BEYOND_DRAIN);
+        let beyond = if self.saving.is_some() { STOP_FOR_SNAPSHOT } else { Duration::ZERO };
+        self.supervisor.stopping("draining", drain + STOP_BEYOND_DRAIN + beyond);
         let (mut desk, signals) = (self.desk, self.signals);
         desk.tell_all(|| Command::Drain);
         let in_a_hurry = move || {
@@ -166,6 +221,12 @@ impl Broker {
         let _ = Builder::new().name("lux-hurry".into()).spawn(in_a_hurry);
         for thread in self.threads {
             thread.join().map_err(|_| OperatorError::new("a core ended with a fault", "see the log"))?;
+        }
+        if let Some(access_log) = self.access_log {
+            access_log.finish();
+        }
+        if let Some(saving) = self.saving {
+            saving.join().map_err(|_| OperatorError::new("snapshots ended with a fault", "see the log"))?;
         }
         tracing::info!("the broker has stopped");
         Ok(())
@@ -198,6 +259,9 @@ impl Broker {
 
     fn reload(&mut self) {
         self.supervisor.reloading();
+        if let Some(access_log) = &self.access_log {
+            access_log.reopen();
+        }
         let license = find_and_log(&self.settings);
         self.desk.tell_all(|| Command::License(license.clone()));
         let outcome = match load_access(&self.settings) {
@@ -217,6 +281,17 @@ impl Broker {
         };
         self.supervisor.ready(&format!("listening on http://{}; {outcome}", self.address));
     }
+}
+
+/// Waits until every core listens; else why one does not, and whether none of them has begun to serve.
+fn wait_for_all(
+    cores: usize,
+    readiness: &Receiver<Result<(), OperatorError>>,
+) -> Result<(), (OperatorError, bool)> {
+    let early = || Err(OperatorError::new("a core ended early", "try again"));
+    let all: Vec<_> = (0..cores).map(|_| readiness.recv().unwrap_or_else(|_| early())).collect();
+    let nobody_serves = all.iter().all(Result::is_err);
+    all.into_iter().collect::<Result<(), _>>().map_err(|error| (error, nobody_serves))
 }
 
 /// Tells the broker of this process to stop, as SIGTERM does.
@@ -274,7 +349,20 @@ impl Drop for AllOrNone {
 
 fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
     let _all_or_none = AllOrNone;
-    let Start { config, manners, cores, port, listener, share, stopping, pulse, began } = start;
+    let Start {
+        config,
+        manners,
+        cores,
+        port,
+        listener,
+        share,
+        stopping,
+        pulse,
+        proxies,
+        journal,
+        kept,
+        began,
+    } = start;
     let id = config.id;
     cores::pin(id.index(), cores);
     let runtime = match cores::build_ring() {
@@ -285,12 +373,14 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         }
     };
     let others = (0..config.shards).map(ShardId).filter(|shard| *shard != id).collect();
-    let shard = Shard::new(config).with_manners(manners);
+    let shard = Shard::new(config).with_manners(manners).with_guard(proxies, journal.is_some());
+    let (shard, saver) = restore(shard, kept);
     runtime.block_on(async {
         match Door::new(listener, share) {
             Ok(door) => {
                 let _ = ready.send(Ok(()));
-                let worker = Worker::new(shard, others, port, door, stopping, pulse, began);
+                let worker = Worker::new(shard, others, port, door, stopping, pulse, began, saver)
+                    .with_journal(journal);
                 // As a task beside the one that hears the kernel, it runs in the same round as that one.
                 if let Err(error) = tokio_uring::spawn(worker.run()).await {
                     std::panic::resume_unwind(error.into_panic());
@@ -304,4 +394,16 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
             }
         }
     });
+}
+
+/// Gives a core the states it begins with, if states outlive the process.
+fn restore(shard: Shard, kept: Option<(Restored, Saver)>) -> (Shard, Option<Saver>) {
+    match kept {
+        Some((restored, saver)) => {
+            let mut shard = shard.with_snapshots();
+            shard.restore(restored);
+            (shard, Some(saver))
+        }
+        None => (shard, None),
+    }
 }

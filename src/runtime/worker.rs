@@ -8,7 +8,7 @@
 //! Read first: `shard/contract.rs`, `runtime/sockets.rs`.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,12 +16,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 
+use crate::guard::memory::Notice;
 use crate::ids::{ConnId, ShardId};
 use crate::runtime::clock::Clock;
 use crate::runtime::door::Door;
+use crate::runtime::journal::Journal;
 use crate::runtime::look::{self, Began};
 use crate::runtime::mesh::{Command, Port};
 use crate::runtime::pulse::Pulse;
+use crate::runtime::saver::Saver;
 use crate::runtime::sockets::{Landed, Sockets};
 use crate::runtime::stopping::Stopping;
 use crate::shard::Shard;
@@ -55,6 +58,9 @@ pub struct Worker {
     stopping: Stopping,
     pulse: Pulse,
     began: Began,
+    journal: Option<Journal>,
+    /// The line to whoever writes snapshots.
+    saver: Option<Saver>,
 }
 
 impl Worker {
@@ -67,6 +73,7 @@ impl Worker {
         stopping: Stopping,
         pulse: Pulse,
         began: Began,
+        saver: Option<Saver>,
     ) -> Worker {
         Worker {
             shard,
@@ -82,12 +89,23 @@ impl Worker {
             stopping,
             pulse,
             began,
+            journal: None,
+            saver,
         }
     }
 
-    /// Runs until the broker has stopped.
+    /// The same core, which writes down what was asked.
+    pub fn with_journal(mut self, journal: Option<Journal>) -> Worker {
+        self.journal = journal;
+        self
+    }
+
+    /// Runs until the broker has stopped, and every state of this core was taken.
     pub async fn run(mut self) {
         std::future::poll_fn(|cx| self.turn(cx)).await;
+        if let Some(saver) = self.saver {
+            saver.finish(&mut self.shard);
+        }
     }
 
     /// One turn: take in, send out, and again while there is something new.
@@ -97,12 +115,17 @@ impl Worker {
         loop {
             self.port.listen(cx.waker());
             let now = self.clock.now();
+            if self.journal.is_some() {
+                self.shard.at_us(self.clock.us());
+            }
             let took_any = self.take_in(cx, now);
             let is_all = self.send_out(now);
+            self.write_down();
             if self.stopping.is_over(self.shard.is_deserted(), now) {
                 return Poll::Ready(());
             }
-            let has_more = !is_all || self.is_crowded;
+            let saves_on = self.saver.as_mut().is_some_and(|saver| saver.give(&mut self.shard, now));
+            let has_more = !is_all || self.is_crowded || saves_on;
             if has_more || (!took_any && !self.arm_timer(cx)) {
                 self.sockets.listen(has_more, cx);
                 return Poll::Pending;
@@ -113,10 +136,6 @@ impl Worker {
     /// Everything that has happened; whether anything has.
     fn take_in(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
         let mut any = false;
-        while let Some(command) = self.port.next_command() {
-            self.obey(command, now);
-            any = true;
-        }
         while let Some((from, message)) = self.port.next_message() {
             self.shard.told(from, message, now);
             any = true;
@@ -129,6 +148,11 @@ impl Worker {
             any = true;
         }
         any |= self.let_in(cx, now);
+        // Behind what has happened: a write that is here already is no write to a broker that stops.
+        while let Some(command) = self.port.next_command() {
+            self.obey(command, now);
+            any = true;
+        }
         if now.reached(self.shard.deadline()) {
             self.shard.woken(now);
             any = true;
@@ -154,17 +178,17 @@ impl Worker {
         let most = self.shard.room().min(ACCEPTS);
         let mut count = 0;
         while count < most
-            && let Some(stream) = self.door.next(self.shard.connections(), cx)
+            && let Some((stream, ip)) = self.door.next(self.shard.connections(), cx)
         {
-            self.welcome(stream, now);
+            self.welcome(stream, ip, now);
             count += 1;
         }
         self.is_crowded = count == ACCEPTS;
         count > 0
     }
 
-    fn welcome(&mut self, stream: TcpStream, now: Now) {
-        let id = self.shard.opened(now);
+    fn welcome(&mut self, stream: TcpStream, ip: IpAddr, now: Now) {
+        let Some(id) = self.shard.opened_from(ip, now) else { return };
         self.sockets.open(id, stream);
         self.read_more(id, Box::default());
     }
@@ -258,6 +282,24 @@ impl Worker {
         false
     }
 
+    /// What the shard has to say to people: about memory, and about each request.
+    fn write_down(&mut self) {
+        if let Some(notice) = self.shard.next_notice() {
+            say(notice);
+        }
+        let Some(journal) = &self.journal else { return };
+        let mut lines = self.shard.take_lines();
+        if lines.is_empty() {
+            return;
+        }
+        let us = self.clock.us();
+        for line in &mut lines {
+            line.took_us = line.visit.as_ref().map_or(0, |visit| us.saturating_sub(visit.began_us));
+        }
+        let dropped = journal.write(lines);
+        self.shard.lines_dropped(dropped);
+    }
+
     fn end_if_idle(&mut self, id: ConnId, now: Now) {
         if self.sockets.close_if_idle(id) {
             self.shard.ended(id, now);
@@ -273,5 +315,18 @@ impl Worker {
             self.timer.as_mut().reset(at);
         }
         wanted != Deadline::NEVER && self.timer.as_mut().poll(cx).is_ready()
+    }
+}
+
+fn say(notice: Notice) {
+    match notice {
+        Notice::Began { used_bytes, mark_bytes } => tracing::warn!(
+            used_bytes,
+            mark_bytes,
+            "the memory mark of this core is reached: newcomers and large bodies are refused; viewers go on"
+        ),
+        Notice::Ended { used_bytes, refused } => {
+            tracing::info!(used_bytes, refused, "there is memory again: everybody is let in");
+        }
     }
 }

@@ -18,13 +18,28 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Layer, LimitName, Places, expand_home, parse_cores, parse_listen};
+use super::{Layer, LimitName, Places, expand_home, parse_cores, parse_listen, parse_snapshot_every};
 use crate::access::check_origin;
+use crate::guard::address::Network;
 use crate::operator_error::OperatorError;
 use crate::toml_lines::{Document, Fault, Field, Table};
 
-const NAMES: [&str; 9] =
-    ["listen", "cores", "state_dir", "keys", "license", "allow_origin", "log_format", "log_level", "limits"];
+const NAMES: [&str; 14] = [
+    "listen",
+    "cores",
+    "state_dir",
+    "keys",
+    "license",
+    "memory_only",
+    "snapshot_every",
+    "allow_origin",
+    "log_format",
+    "log_level",
+    "trusted_proxies",
+    "access_log",
+    "access_log_file",
+    "limits",
+];
 
 /// Reads the file at `path`.
 ///
@@ -57,10 +72,18 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
         "cores" => layer.cores = Some(value(field, parse_cores)?),
         "state_dir" => layer.state_dir = Some(path(field, home)?),
         "keys" => layer.keys_file = Some(path(field, home)?),
+        "memory_only" => {
+            let parse = |text: &str| text.parse().map_err(|_| "write true or false");
+            layer.memory_only = Some(value(field, parse)?);
+        }
+        "snapshot_every" => layer.snapshot_every_ms = Some(value(field, parse_snapshot_every)?),
         "license" => layer.license = Some(path(field, home)?),
         "allow_origin" => layer.allow_origins = origins(field)?,
         "log_format" => layer.log_format = Some(value(field, str::parse)?),
         "log_level" => layer.log_level = Some(field.text()?.to_owned()),
+        "trusted_proxies" => layer.trusted_proxies = networks(field)?,
+        "access_log" => layer.access_log = Some(value(field, str::parse)?),
+        "access_log_file" => layer.access_log_file = Some(path(field, home)?),
         "limits" => layer.limits = limits(field.table()?)?,
         "insecure_open" => {
             let remedy = "take the line out; a broker without keys is started with the flag --insecure-open";
@@ -91,6 +114,13 @@ fn origins(field: &Field<'_>) -> Result<Vec<String>, Fault> {
     field.texts()?.into_iter().map(check).collect()
 }
 
+fn networks(field: &Field<'_>) -> Result<Vec<Network>, Fault> {
+    let read = |text: &str| {
+        text.parse().map_err(|shape: &str| field.fault(format!("`{text}` is no network"), shape))
+    };
+    field.texts()?.into_iter().map(read).collect()
+}
+
 fn limits(table: Table<'_>) -> Result<Vec<(&'static LimitName, u64)>, Fault> {
     let read = |field: Field<'_>| {
         let unknown = |why: String| {
@@ -110,6 +140,7 @@ mod tests {
     #[test]
     fn a_whole_file_is_read() {
         let text = "listen = \"0.0.0.0:80\"\ncores = 4\nstate_dir = \"~/lux\"\nkeys = \"/etc/lux/keys.toml\"\n\
+            memory_only = true\nsnapshot_every = \"1m\"\n\
             allow_origin = [\"https://a.example\"]\nlog_format = \"json\"\nlog_level = \"debug\"\n\
             [limits]\nstate_bytes = \"1 MiB\"\nkeys = 5_000\nidle_timeout = \"2m\"\n";
         let layer = parse(text, Some(Path::new("/home/me"))).unwrap();
@@ -117,6 +148,7 @@ mod tests {
         assert_eq!(layer.cores, Some(4));
         assert_eq!(layer.state_dir, Some(PathBuf::from("/home/me/lux")));
         assert_eq!(layer.keys_file, Some(PathBuf::from("/etc/lux/keys.toml")));
+        assert_eq!((layer.memory_only, layer.snapshot_every_ms), (Some(true), Some(60_000)));
         assert_eq!(layer.allow_origins, ["https://a.example"]);
         assert_eq!(layer.log_format, Some(super::super::LogFormat::Json));
         let limits: Vec<_> = layer.limits.iter().map(|(name, value)| (name.name, *value)).collect();
@@ -133,6 +165,8 @@ mod tests {
             ("cores = \"many\"\n", 1, "1 to 256"),
             ("\nlisten = \"7373\"\n", 2, "127.0.0.1:7373"),
             ("log_format = \"xml\"\n", 1, "`json`"),
+            ("memory_only = \"no\"\n", 1, "true or false"),
+            ("snapshot_every = \"5\"\n", 1, "5s"),
             ("insecure_open = true\n", 1, "--insecure-open"),
             ("allow_origin = \"https://a.example/x\"\n", 1, "without a path"),
             ("[limits]\nstate_bytes = \"big\"\n", 2, "256 KiB"),
@@ -141,6 +175,9 @@ mod tests {
             ("limits = 3\n", 1, "[limits]"),
             ("state_dir = \"\"\n", 1, "path"),
             ("cores = \n", 1, "name = value"),
+            ("trusted_proxies = [\"10.0.0.1/8\"]\n", 1, "10.0.0.0/8"),
+            ("\ntrusted_proxies = \"alb\"\n", 2, "2001:db8::/32"),
+            ("access_log = \"on\"\n", 1, "`json`"),
         ] {
             let fault = parse(text, None).unwrap_err();
             assert_eq!(fault.line, line, "{text}{fault}");
@@ -194,6 +231,8 @@ mod tests {
         let (short, long) = (settle(&text), settle(&text.lines().map(uncomment).collect::<String>()));
         assert_eq!(format!("{:?}", short.limits), format!("{:?}", long.limits));
         assert_eq!((short.listen, &short.log), (long.listen, &long.log));
+        assert_eq!(short.access_log.format, long.access_log.format);
+        assert_eq!((short.memory_only, short.snapshot_every_ms), (long.memory_only, long.snapshot_every_ms));
         assert_eq!((&short.state_dir, &short.keys_file), (&long.state_dir, &long.keys_file));
         assert_eq!(long.check(), Ok(()));
     }

@@ -36,7 +36,7 @@ pub enum LimitKind {
 }
 
 /// How many limits there are.
-pub const LIMITS: usize = 15;
+pub const LIMITS: usize = 20;
 
 const KIB: u64 = 1024;
 const GIB: u64 = 1024 * 1024 * KIB;
@@ -81,6 +81,35 @@ pub static LIMIT_NAMES: [LimitName; LIMITS] = [
     limit!("idle_timeout", Time, 100..=24 * HOUR_MS, idle_timeout_ms, "between two requests of a connection"),
     limit!("ping_interval", Time, 100..=HOUR_MS, ping_interval_ms, "between two pings to a viewer"),
     limit!("drain", Time, 0..=HOUR_MS, drain_ms, "for requests under way when the broker stops"),
+    limit!("writes_per_key", Count, 0..=1_000_000, writes_per_key, "writes to one key a second; 0: any"),
+    limit!(
+        "writes_per_api_key",
+        Count,
+        0..=1_000_000,
+        writes_per_api_key,
+        "writes by one API key a second, per core; 0: any"
+    ),
+    limit!(
+        "connections_per_address",
+        Count,
+        0..=10_000_000,
+        connections_per_address,
+        "connections from one address, per core; 0: any"
+    ),
+    limit!(
+        "connects_per_address",
+        Count,
+        0..=1_000_000,
+        connects_per_address,
+        "new connections from one address a second, per core; 0: any"
+    ),
+    limit!(
+        "memory_mark",
+        Bytes,
+        0..=1024 * GIB,
+        memory_mark_bytes,
+        "what peers send and are answered, beside the states; 0: any"
+    ),
 ];
 
 impl LimitName {
@@ -176,6 +205,11 @@ mod tests {
             idle_timeout_ms: _,
             ping_interval_ms: _,
             drain_ms: _,
+            writes_per_key: _,
+            writes_per_api_key: _,
+            connections_per_address: _,
+            connects_per_address: _,
+            memory_mark_bytes: _,
         } = limits;
     }
 

@@ -6,6 +6,7 @@
 //! Read first: `limits.rs`, `operator_error.rs`. The file is read in `file.rs`, limits have their names and
 //! ranges in `limit_names.rs`, sizes and durations are understood in `units.rs`.
 
+mod access_log;
 pub mod file;
 mod limit_names;
 mod places;
@@ -17,9 +18,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::access::{Secret, check_origin};
+use crate::guard::address::Network;
 use crate::limits::Limits;
 use crate::operator_error::OperatorError;
 
+pub use access_log::{AccessLog, AccessLogFormat};
 pub use limit_names::{LIMIT_NAMES, LimitKind, LimitName};
 pub use places::Places;
 
@@ -27,6 +30,8 @@ pub use places::Places;
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7373);
 /// The most loops that one process runs.
 pub const CORES_MAX: usize = 256;
+/// Between two snapshots unless told otherwise: what a crash may cost at most.
+pub const SNAPSHOT_EVERY_MS_DEFAULT: u64 = 5_000;
 /// The key file's name inside the state directory.
 pub const KEYS_FILE_NAME: &str = "keys.toml";
 
@@ -41,6 +46,10 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// The API keys' hashes and grants.
     pub keys_file: PathBuf,
+    /// States end with the process: no snapshots.
+    pub memory_only: bool,
+    /// Between two snapshots, in milliseconds.
+    pub snapshot_every_ms: u64,
     /// The license's file, where it is not one of the usual.
     pub license: Option<PathBuf>,
     /// The key that licenses are verified with, where it is not the vendor's. A flag only.
@@ -57,6 +66,10 @@ pub struct Settings {
     pub config_file: Option<PathBuf>,
     /// What is logged, and how.
     pub log: LogSettings,
+    /// Networks of proxies whose word about others is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// What becomes of the access log.
+    pub access_log: AccessLog,
 }
 
 /// What is logged, and how.
@@ -89,6 +102,10 @@ pub struct Layer {
     pub state_dir: Option<PathBuf>,
     /// See [`Settings::keys_file`].
     pub keys_file: Option<PathBuf>,
+    /// See [`Settings::memory_only`].
+    pub memory_only: Option<bool>,
+    /// See [`Settings::snapshot_every_ms`].
+    pub snapshot_every_ms: Option<u64>,
     /// See [`Settings::license`].
     pub license: Option<PathBuf>,
     /// See [`Settings::allow_origins`].
@@ -99,6 +116,12 @@ pub struct Layer {
     pub log_format: Option<LogFormat>,
     /// See [`LogSettings::level`].
     pub log_level: Option<String>,
+    /// See [`Settings::trusted_proxies`].
+    pub trusted_proxies: Vec<Network>,
+    /// See [`AccessLog::format`].
+    pub access_log: Option<AccessLogFormat>,
+    /// See [`AccessLog::file`].
+    pub access_log_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -109,6 +132,8 @@ impl Settings {
             cores: cores_of_machine(),
             keys_file: state_dir.join(KEYS_FILE_NAME),
             state_dir,
+            memory_only: false,
+            snapshot_every_ms: SNAPSHOT_EVERY_MS_DEFAULT,
             license: None,
             vendor_key: None,
             insecure_open: false,
@@ -117,6 +142,8 @@ impl Settings {
             limits: Limits::default(),
             config_file: None,
             log: LogSettings::default(),
+            trusted_proxies: Vec::new(),
+            access_log: AccessLog::default(),
         }
     }
 
@@ -134,12 +161,25 @@ impl Settings {
             listen: flags.listen.or(file.listen).unwrap_or(defaults.listen),
             cores: flags.cores.or(file.cores).unwrap_or(defaults.cores),
             keys_file: flags.keys_file.or(file.keys_file).unwrap_or(defaults.keys_file),
+            memory_only: flags.memory_only.or(file.memory_only).unwrap_or(defaults.memory_only),
+            snapshot_every_ms: flags
+                .snapshot_every_ms
+                .or(file.snapshot_every_ms)
+                .unwrap_or(defaults.snapshot_every_ms),
             license: flags.license.or(file.license),
             allow_origins,
             limits,
             log: LogSettings {
                 format: flags.log_format.or(file.log_format).unwrap_or_default(),
                 level: flags.log_level.or(file.log_level).unwrap_or(defaults.log.level),
+            },
+            trusted_proxies: [flags.trusted_proxies, file.trusted_proxies]
+                .into_iter()
+                .find(|networks| !networks.is_empty())
+                .unwrap_or_default(),
+            access_log: AccessLog {
+                format: flags.access_log.or(file.access_log).unwrap_or_default(),
+                file: flags.access_log_file.or(file.access_log_file),
             },
             ..Settings::new(defaults.state_dir)
         }
@@ -239,6 +279,18 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 pub fn parse_cores(text: &str) -> Result<usize, String> {
     let fits = |cores: &usize| (1..=CORES_MAX).contains(cores);
     text.parse().ok().filter(fits).ok_or_else(|| format!("write a number from 1 to {CORES_MAX}"))
+}
+
+/// Reads how often snapshots are written, in milliseconds.
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_snapshot_every(text: &str) -> Result<u64, String> {
+    let fits = |ms: &u64| (100..=3_600_000).contains(ms);
+    units::parse_duration_ms(text)
+        .ok()
+        .filter(fits)
+        .ok_or_else(|| "write a time from 100ms to 1h, as 5s".into())
 }
 
 /// How many cores this process may use.

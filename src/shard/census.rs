@@ -38,6 +38,8 @@ pub struct Census {
     pub tombstones: usize,
     /// Lines in the queue of deletions to be forgotten, outdated ones included.
     pub deletion_lines: usize,
+    /// Lines about keys that a snapshot has still to be given, outdated ones included.
+    pub unsaved: usize,
     /// Patterns that other cores watch here.
     pub link_watches: usize,
     /// Questions, answers and words about watching that wait for other cores.
@@ -48,6 +50,14 @@ pub struct Census {
     pub looks: usize,
     /// Places in the lists of connections to send to, to read from and to close.
     pub lines: usize,
+    /// Memory promised to peers for what they send and are answered.
+    pub peer_bytes: usize,
+    /// Those of them that were promised to bodies.
+    pub body_bytes: usize,
+    /// Connections that are being told that they may not stay.
+    pub turned_away: usize,
+    /// Lines of the access log that wait.
+    pub log_lines: usize,
 }
 
 /// What one connection is owed.
@@ -76,12 +86,16 @@ impl Shard {
             keys_live: self.store.keys_live(),
             tombstones: self.store.tombstones(),
             deletion_lines: self.store.deletion_lines(),
+            unsaved: self.store.unsaved_lines(),
             link_watches: self.links.iter().map(|link| link.watches.len()).sum(),
             link_owed: self.links.iter().map(|link| link.owed.len()).sum(),
             link_messages: self.links.iter().map(|link| link.len() - link.owed.len()).sum(),
             looks: self.timers.len(),
             lines: self.ready.len() + self.resumed.len() + self.closes.len(),
             viewers: self.counters.viewers as usize,
+            peer_bytes: self.memory.used_bytes(),
+            turned_away: self.turned_away,
+            log_lines: self.lines.len(),
             ..Census::default()
         };
         for (_, entry) in self.store.with_prefix("") {
@@ -93,6 +107,9 @@ impl Shard {
             census.connections += 1;
             census.watches += debt.watches;
             census.owed += debt.owed;
+            if let Speech::Http(http, _) = &conn.speech {
+                census.body_bytes += http.body_bytes();
+            }
             census.waiting_bytes += debt.answer_bytes + debt.held_bytes;
         }
         census

@@ -47,13 +47,6 @@ impl Shard {
         self.resume(id);
     }
 
-    /// Says goodbye to a connection above the limit.
-    pub(super) fn refuse_connection(&mut self, id: ConnId) {
-        let error = WireError::TooManyConnections(self.house.limits.connections_max);
-        let format = Format::of_the_unread(&self.house.origins);
-        self.write_reply(id, &Reply::Error(error), &format);
-    }
-
     /// All that was answered is with the kernel; a closing connection goes on to its next stage.
     pub(super) fn after_flush(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else { return };
@@ -114,7 +107,9 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else { return };
         if conn.life == Life::Open && conn.is_viewer() {
             self.counters.viewers -= 1;
+            self.log_stream_end(id);
         }
+        let Some(conn) = self.conns.get_mut(id) else { return };
         conn.life = life;
         if let Speech::Stream(stream) = &mut conn.speech {
             stream.later = None;
@@ -160,7 +155,8 @@ impl Shard {
         }
     }
 
-    fn refuse_and_close(&mut self, id: ConnId, error: WireError) {
+    /// Refuses what could not be read, or came too late, and ends the connection.
+    pub(super) fn refuse_and_close(&mut self, id: ConnId, error: WireError) {
         let format = Format::of_the_unread(&self.house.origins);
         self.write_reply(id, &Reply::Error(error), &format);
     }

@@ -10,11 +10,13 @@ pub mod census;
 pub mod contract;
 pub mod interest;
 pub mod owner;
+pub mod saving;
 pub mod survey;
 
 mod conns;
 mod ending;
 mod explain;
+mod guarding;
 mod holders;
 mod joining;
 mod link;
@@ -30,18 +32,24 @@ mod told;
 mod viewers;
 mod writes;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::access::{Access, Origins};
 use crate::conn::manners::Manners;
 use crate::conn::route::House;
 use crate::conn::{Life, Speech};
-use crate::counters::Counters;
+use crate::counters::{Counters, Saved};
+use crate::guard::Guard;
+use crate::guard::address::Address;
+use crate::guard::memory::Memory;
+use crate::guard::tally::Tally;
+use crate::guard::visit::Line;
 use crate::ids::{ConnId, Epoch, KeyId, ShardId};
 use crate::limits::{Limits, REFUSED_AT_ONCE_MAX};
 use crate::shard::conns::Conns;
 use crate::shard::contract::Close;
+use crate::shard::guarding::{Caller, Pace};
 use crate::shard::interest::Groups;
 use crate::shard::link::Link;
 use crate::shard::owner::Owner;
@@ -50,6 +58,7 @@ use crate::shard::survey::Survey;
 use crate::shard::timers::Timers;
 use crate::terms::Held;
 use crate::time::{Deadline, Now};
+use crate::wire::WireError;
 use crate::wire::response::DateLine;
 
 /// What a core is told once, at its start.
@@ -102,6 +111,21 @@ pub struct Shard {
     /// What the runtime is to look at.
     surveys: VecDeque<Survey>,
     counters: Counters,
+    /// Who is at the other end, by the slot of the connection; empty where nobody wants to know.
+    callers: Vec<Option<Caller>>,
+    /// Connections and streams of each address that is counted.
+    addresses: Tally<Address>,
+    /// Connections that are only being told that they may not stay.
+    turned_away: usize,
+    /// How fast keys are written, by their slot; empty where that is not bounded.
+    paces: Vec<Pace>,
+    memory: Memory,
+    /// Viewers in the middle of a message, by their slot, and what that takes.
+    talkers: BTreeMap<u32, usize>,
+    /// What the access log is to say.
+    lines: Vec<Line>,
+    /// How the snapshots of the process did when this core was told, and when that was.
+    saved: Option<(Saved, u64)>,
     /// What `/metrics` shows of the license.
     license: Option<Arc<Held>>,
 }
@@ -115,7 +139,16 @@ impl Shard {
         Shard {
             id,
             owner: Owner::new(hash_seed, shards),
-            house: House { epoch, limits, access, origins, manners: Manners::default(), draining: false },
+            house: House {
+                epoch,
+                limits,
+                access,
+                origins,
+                manners: Manners::default(),
+                draining: false,
+                guard: Guard::default(),
+                keeps: false,
+            },
             now: Now::default(),
             date: DateLine::default(),
             store: Store::default(),
@@ -133,6 +166,14 @@ impl Shard {
             resumed: VecDeque::new(),
             surveys: VecDeque::new(),
             counters: Counters::default(),
+            callers: Vec::new(),
+            addresses: Tally::default(),
+            turned_away: 0,
+            paces: Vec::new(),
+            memory: Memory::default(),
+            talkers: BTreeMap::new(),
+            lines: Vec::new(),
+            saved: None,
             license: None,
         }
     }
@@ -146,11 +187,20 @@ impl Shard {
     /// A connection was accepted.
     pub fn opened(&mut self, now: Now) -> ConnId {
         self.now = now;
+        self.open(None)
+    }
+
+    /// Takes a connection in, if only to tell it why it may not stay.
+    fn open(&mut self, denied: Option<WireError>) -> ConnId {
         self.counters.accepted += 1;
         let id = self.conns.open(Deadline::NEVER);
-        self.set_due(id, now.after(self.house.limits.head_timeout_ms));
-        if self.conns.len() > self.house.limits.connections_max {
-            self.refuse_connection(id);
+        self.set_due(id, self.now.after(self.house.limits.head_timeout_ms));
+        self.weigh(id);
+        let most = self.house.limits.connections_max;
+        let is_full = (self.conns.len() > most).then_some(WireError::TooManyConnections(most));
+        let is_shedding = self.memory.is_shedding().then_some(WireError::Overloaded);
+        if let Some(error) = denied.or(is_full).or(is_shedding) {
+            self.turn_away(id, error);
         }
         id
     }
@@ -161,7 +211,10 @@ impl Shard {
         let Some(conn) = self.conns.get(id) else { return };
         match (conn.life, &conn.speech) {
             (Life::Open, Speech::Http(..)) => self.read_requests(id, bytes),
-            (Life::Open, Speech::Stream(_)) => self.read_viewer(id, bytes),
+            (Life::Open, Speech::Stream(_)) => {
+                self.read_viewer(id, bytes);
+                self.weigh_viewer(id);
+            }
             (Life::Closing | Life::Lingering | Life::Over, _) => {}
         }
     }
@@ -176,7 +229,8 @@ impl Shard {
     pub fn ended(&mut self, id: ConnId, now: Now) {
         self.now = now;
         self.retire(id, Life::Over);
-        self.conns.remove(id);
+        let conn = self.conns.remove(id);
+        self.forget_caller(id.slot, conn);
     }
 
     /// Time has passed.
@@ -188,6 +242,7 @@ impl Shard {
         if self.next_expiry_ms.is_some_and(|at| at <= now.wall_ms) {
             self.check_holders();
         }
+        self.memory.look(self.mark_bytes(), now);
     }
 
     /// The key table was replaced.
@@ -207,7 +262,7 @@ impl Shard {
     pub fn deadline(&self) -> Deadline {
         let expiry_in_ms = self.next_expiry_ms.map(|at| at.saturating_sub(self.now.wall_ms));
         let expiry = expiry_in_ms.map_or(Deadline::NEVER, |ms| self.now.after(ms));
-        self.timers.soonest().min(expiry)
+        self.timers.soonest().min(expiry).min(self.memory.deadline())
     }
 
     /// Whether a connection of this core is left.
@@ -221,10 +276,15 @@ impl Shard {
     }
 
     /// How many connections may be accepted now: up to the limit, and a few more to be told of it. Where
-    /// descriptors are what is short, newcomers wait in the kernel until there are some again.
+    /// descriptors are what is short, newcomers wait in the kernel until there are some again; so do those, past the
+    /// memory mark, that there is no room for to be told.
     pub fn room(&self) -> usize {
         let limit = self.house.limits.connections_max;
-        (limit + REFUSED_AT_ONCE_MAX).min(self.descriptors).saturating_sub(self.conns.len())
+        let room = (limit + REFUSED_AT_ONCE_MAX).min(self.descriptors).saturating_sub(self.conns.len());
+        match self.memory.is_shedding() {
+            true => room.min(REFUSED_AT_ONCE_MAX.saturating_sub(self.turned_away)),
+            false => room,
+        }
     }
 
     /// The figures of this core, as they are now.
@@ -237,6 +297,9 @@ impl Shard {
             keys: self.store.keys_live() as u64,
             state_bytes: self.store.bytes_live() as u64,
             link_waiting: self.links.iter().map(|link| link.len() as u64).sum(),
+            peer_bytes: self.memory.used_bytes() as u64,
+            shedding: u64::from(self.memory.is_shedding()),
+            saved: self.saved_now(),
             ..self.counters.clone()
         }
     }

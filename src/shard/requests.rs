@@ -15,6 +15,7 @@ use crate::limits::ANSWER_BYTES_MAX;
 use crate::shard::Shard;
 use crate::shard::contract::PeerMessage;
 use crate::time::Deadline;
+use crate::wire::WireError;
 
 impl Shard {
     /// Reads requests from bytes that came in, behind those that were held back.
@@ -26,6 +27,9 @@ impl Shard {
             return;
         }
         let before = (http.phase(), http.heads());
+        self.attend(id);
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Speech::Http(http, _) = &mut conn.speech else { return };
         match http.begin_reading(fresh) {
             None => {
                 let used = self.read_requests_from(id, fresh);
@@ -36,9 +40,25 @@ impl Shard {
                 self.with_http(id, |http| http.end_reading_of(bytes, used));
             }
         }
+        self.weigh(id);
+        self.shed_head(id);
         self.set_phase_deadline(id, before);
         self.end_if_done(id);
         self.queue(id);
+    }
+
+    /// Heads that take their time are what takes memory that nobody was promised.
+    fn shed_head(&mut self, id: ConnId) {
+        if !self.is_past_mark() {
+            return;
+        }
+        if let Some(conn) = self.conns.get(id)
+            && let Speech::Http(http, _) = &conn.speech
+            && (conn.life, http.phase()) == (Life::Open, Phase::Head)
+        {
+            self.note_refusal(&WireError::Overloaded);
+            self.refuse_and_close(id, WireError::Overloaded);
+        }
     }
 
     fn read_requests_from(&mut self, id: ConnId, bytes: &[u8]) -> usize {
@@ -63,7 +83,10 @@ impl Shard {
                 Step::Continue => conn.outbox.tail().extend_from_slice(reply::CONTINUE),
                 Step::Exchange(exchange) => self.begin(id, *exchange),
                 Step::Lost => self.begin_close(id),
-                Step::Refused(error, format) => self.write_reply(id, &Reply::Error(error), &format),
+                Step::Refused(error, format) => {
+                    self.note_refusal(&error);
+                    self.write_reply(id, &Reply::Error(error), &format);
+                }
             }
         }
     }
@@ -75,6 +98,10 @@ impl Shard {
             Call::Key(question) => self.ask(id, question, format),
             Call::Wait { key, wait_ms, holder } => {
                 self.begin_poll(id, key, wait_ms, Waiting::Poll { format, holder });
+            }
+            Call::List(_) if self.is_past_mark() => {
+                self.note_refusal(&WireError::Overloaded);
+                self.answer(id, &Reply::Error(WireError::Overloaded), &format);
             }
             Call::List(listing) => self.begin_list(id, listing, format),
             Call::Stream(viewing) => self.open_stream(id, viewing, &format),
@@ -93,6 +120,8 @@ impl Shard {
                 self.changed(key);
             }
         } else {
+            let away_bytes = question.bytes();
+            self.with_http(id, |http| http.away_bytes = away_bytes);
             self.wait(id, Waiting::Owner(format));
             self.tell(owner, PeerMessage::Ask { ticket: id, question });
         }
@@ -155,7 +184,12 @@ impl Shard {
             }
             false => format,
         };
-        reply::write(&mut conn.outbox, reply, format, &letterhead);
+        let before = conn.outbox.answer_bytes();
+        let status = reply::write(&mut conn.outbox, reply, format, &letterhead);
+        if self.house.guard.keeps_log {
+            let bytes = conn.outbox.answer_bytes() - before;
+            self.log_answer(id, status, bytes);
+        }
         if format.close {
             self.begin_close(id);
         }

@@ -80,6 +80,9 @@ impl Shard {
     pub fn sent(&mut self, id: ConnId, bytes: Bytes, written: usize, now: Now) {
         self.now = now;
         self.counters.sent_bytes += written as u64;
+        if self.house.guard.keeps_log {
+            self.note_sent(id, written);
+        }
         let Some(conn) = self.conns.get_mut(id) else { return };
         conn.outbox.sent(bytes, written);
         if conn.life == Life::Open && conn.outbox.answer_bytes() <= ANSWER_BYTES_MAX {
@@ -93,6 +96,7 @@ impl Shard {
         }
         self.queue(id);
         self.resume(id);
+        self.weigh(id);
     }
 
     /// How many bytes to read from a connection next; 0: not now, [`Shard::next_read`] will name it.

@@ -6,6 +6,8 @@
 //!
 //! Read first: `wire/record.rs`, `shard/owner.rs`.
 
+mod unsaved;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
@@ -19,6 +21,9 @@ use crate::shard::interest::Watchers;
 use crate::shard::owner::KeyHash;
 use crate::shard::told::{Told, Version};
 use crate::wire::record::Record;
+
+use unsaved::Unsaved;
+pub use unsaved::{Hashed, Part, Round};
 
 /// One key.
 pub struct Entry {
@@ -40,6 +45,8 @@ pub struct Entry {
     hash: KeyHash,
     /// Its deletion stands in the queue of those to be forgotten one day.
     remembered: bool,
+    /// It changed since it was last given out for a snapshot, and stands in line for the next.
+    unsaved: bool,
 }
 
 impl Entry {
@@ -100,6 +107,7 @@ pub struct Store {
     floor_updated_at_ms: u64,
     keys_live: usize,
     bytes_live: usize,
+    unsaved: Unsaved,
 }
 
 impl Store {
@@ -152,6 +160,7 @@ impl Store {
             generation: self.generation,
             hash,
             remembered: false,
+            unsaved: false,
         };
         let slot = self.entries.insert(entry) as u32;
         let entries = &self.entries;
@@ -210,6 +219,9 @@ impl Store {
         }
         entry.note_what_viewers_have();
         entry.record = Some(record);
+        if entry.owned && !entry.unsaved {
+            entry.unsaved = self.unsaved.note(id);
+        }
         self.drop_stale_tombstones();
     }
 
@@ -264,6 +276,9 @@ impl Store {
             self.floor = self.floor.max(entry.rev());
             let deleted_at_ms = entry.record.as_ref().map_or(0, Record::updated_at_ms);
             self.floor_updated_at_ms = self.floor_updated_at_ms.max(deleted_at_ms);
+            if entry.unsaved {
+                self.forget_unsaved();
+            }
         }
         self.remove_if_unneeded(id);
     }

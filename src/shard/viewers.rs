@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use crate::conn::call::{Format, Protocol, Viewing};
+use crate::conn::call::{Format, Protocol, Reply, Viewing};
 use crate::conn::stream::{self, Later, Said, Stream};
 use crate::conn::waiting::Purpose;
 use crate::conn::{Life, Speech, reply};
@@ -25,10 +25,19 @@ pub(super) const CLOSE_RESTART: u16 = 1012;
 impl Shard {
     /// An HTTP connection becomes a viewer.
     pub(super) fn open_stream(&mut self, id: ConnId, viewing: Viewing, format: &Format) {
-        let Viewing { patterns, single, since, holder, protocol } = viewing;
+        let Viewing { patterns, single, since, holder, behind, protocol } = viewing;
+        if let Err(error) = self.count_stream(id, behind) {
+            return self.answer(id, &Reply::Error(error), format);
+        }
         let letterhead = reply::Letterhead { epoch: &self.house.epoch, date: self.date.at(self.now.wall_ms) };
         let Some(conn) = self.conns.get_mut(id) else { return };
         reply::write_stream_head(&mut conn.outbox, &protocol, format, &letterhead);
+        let (mut visit, bytes) = (None, conn.outbox.answer_bytes());
+        if let Speech::Http(http, _) = &mut conn.speech {
+            self.memory.change(http.weighed_bytes, 0);
+            visit = http.visit.take();
+        }
+        let status = if matches!(protocol, Protocol::Socket { .. }) { 101 } else { 200 };
         let mut stream = match protocol {
             Protocol::Socket { .. } => Stream::socket(holder, single),
             Protocol::Events => Stream::events(holder, single),
@@ -37,6 +46,9 @@ impl Shard {
         conn.speech = Speech::Stream(Box::new(stream));
         self.counters.viewers += 1;
         self.counters.requests += 1;
+        if self.house.guard.keeps_log {
+            self.log_stream(id, visit, status, bytes);
+        }
         self.set_due(id, self.now.after(self.house.limits.ping_interval_ms));
         self.queue(id);
         if self.conns.get(id).is_some_and(|conn| conn.peer_done) {
@@ -88,6 +100,10 @@ impl Shard {
             Said::Answer(bytes) => self.say(id, &bytes),
             Said::Command(command) => self.take_command(id, command),
             Said::Close(bytes) => {
+                // A close frame of ours: two bytes of header, then the code.
+                if let [_, _, high, low, ..] = bytes[..] {
+                    self.note_close_code(id, u16::from_be_bytes([high, low]));
+                }
                 self.say(id, &bytes);
                 self.begin_close(id);
             }
@@ -288,6 +304,7 @@ impl Shard {
         let Speech::Stream(stream) = &conn.speech else { return };
         if conn.life == Life::Open {
             let farewell = stream.farewell(code, reason);
+            self.note_close_code(id, code);
             self.say(id, &farewell);
             self.begin_close(id);
         }

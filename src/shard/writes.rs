@@ -61,6 +61,9 @@ impl Shard {
         make: impl FnOnce(Option<&Record>) -> Result<Draft, WireError>,
     ) -> (Outcome, Option<KeyId>) {
         let found = self.store.find(key, hash);
+        if let Err(error) = self.check_pace(found) {
+            return self.refuse(Outcome::Refused(error));
+        }
         let current = found.and_then(|id| self.store.get(id)?.live());
         if !conditions.allow_write(current.map(Record::rev)) {
             return self.refuse(Outcome::Conflict(current.cloned()));
@@ -79,6 +82,7 @@ impl Shard {
             .unwrap_or_else(|| self.store.find_or_make(key, hash, true, || groups.of(key.as_str(), true)));
         let record = draft.seal(key, self.store.next_rev(id), self.stamp(id));
         self.store.replace(id, record.clone());
+        self.note_pace(id);
         self.store.sign(id, by);
         let writes = &mut self.counters.writes;
         *(if is_new { &mut writes.created } else { &mut writes.replaced }) += 1;
@@ -104,8 +108,12 @@ impl Shard {
         if !conditions.allow_write(Some(record.rev())) {
             return self.refuse(Outcome::Conflict(Some(record.clone())));
         }
+        if let Err(error) = self.check_pace(Some(id)) {
+            return self.refuse(Outcome::Refused(error));
+        }
         let deletion = Record::deletion(key, self.store.next_rev(id), self.stamp(id));
         self.store.replace(id, deletion.clone());
+        self.note_pace(id);
         self.store.sign(id, by);
         self.counters.writes.deleted += 1;
         (Outcome::Deleted(deletion), Some(id))
@@ -120,6 +128,9 @@ impl Shard {
                 &mut writes.refused
             }
         }) += 1;
+        if let Outcome::Refused(error) = &outcome {
+            self.note_refusal(error);
+        }
         (outcome, None)
     }
 
@@ -129,7 +140,8 @@ impl Shard {
             return Err(WireError::KeysFull(limits.keys_max));
         }
         let share = limits.state_memory_bytes_max / usize::from(self.owner.shards());
-        if self.store.bytes_live() - held + wanted > share {
+        // What takes less room than before is always taken: a snapshot may have brought more than there is room for.
+        if wanted > held && self.store.bytes_live() - held + wanted > share {
             return Err(WireError::StateMemoryFull(limits.state_memory_bytes_max));
         }
         Ok(())

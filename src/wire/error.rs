@@ -74,6 +74,14 @@ pub enum WireError {
     StateMemoryFull(usize),
     /// The core serves this many connections already: 503.
     TooManyConnections(usize),
+    /// This address has this many connections to the core already: 429 and close.
+    AddressFull(usize),
+    /// This address may open this many connections a second: 429 and close.
+    ConnectsTooFast(usize),
+    /// The key, or the API key, may be written so many times a second: 429. Which of the two.
+    WritesTooFast(&'static str, usize),
+    /// What peers send takes all the memory it may: 503 and close.
+    Overloaded,
     /// The broker is stopping: 503.
     Draining,
     /// A breach of RFC 6455 on an open socket; closes with its own code.

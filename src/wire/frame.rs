@@ -63,6 +63,12 @@ impl FrameReader {
         self.partial.is_none()
     }
 
+    /// Memory that an unfinished message takes, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        let message = self.partial.as_ref().and_then(|partial| partial.message.as_ref());
+        message.map_or(0, |message| message.bytes.capacity())
+    }
+
     /// Takes bytes from the front of `bytes`, up to the end of one message or control frame.
     ///
     /// Payloads are unmasked in place. `NeedMore` has taken all of `bytes`; `Done.used` is how many it took.

@@ -54,6 +54,16 @@ impl Draft {
         Draft::fill(key, body, limits, json::data_into)
     }
 
+    /// Puts a state into place that was compacted and judged once already: one out of a snapshot.
+    pub fn of_kept(key: &Key, data: &[u8]) -> Draft {
+        let room = HEADER_BYTES_MAX + PREFIX_BYTES_MAX + key.as_str().len();
+        let mut buffer = Vec::with_capacity(room + data.len() + 1);
+        buffer.resize(room, 0);
+        buffer.extend_from_slice(data);
+        buffer.push(b'}');
+        Draft { buffer, room }
+    }
+
     fn fill(key: &Key, raw: &[u8], limits: &Limits, compact: Compacting) -> Result<Draft, WireError> {
         let room = HEADER_BYTES_MAX + PREFIX_BYTES_MAX + key.as_str().len();
         let mut buffer = Vec::with_capacity(room + raw.len() + 1);

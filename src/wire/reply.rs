@@ -35,7 +35,8 @@ impl WireError {
             ) => 400,
             WireError::HeadTooLarge(_) | WireError::TooManyFields(_) => 431,
             WireError::TransferCoding => 501,
-            WireError::TooManyConnections(_) | WireError::Draining => 503,
+            WireError::AddressFull(_) | WireError::ConnectsTooFast(_) | WireError::WritesTooFast(..) => 429,
+            WireError::TooManyConnections(_) | WireError::Overloaded | WireError::Draining => 503,
             WireError::Version => 505,
             WireError::KeysFull(_) | WireError::StateMemoryFull(_) => 507,
         }
@@ -72,6 +73,9 @@ impl WireError {
             WireError::KeysFull(_) => "keys_full",
             WireError::StateMemoryFull(_) => "memory_full",
             WireError::TooManyConnections(_) => "too_many_connections",
+            WireError::AddressFull(_) => "too_many_connections",
+            WireError::ConnectsTooFast(_) | WireError::WritesTooFast(..) => "too_fast",
+            WireError::Overloaded => "overloaded",
             WireError::Draining => "draining",
             WireError::Frame(_) => "bad_frame",
             WireError::BadMessage(_) => "bad_message",
@@ -96,6 +100,7 @@ impl WireError {
             WireError::Version | WireError::TransferCoding | WireError::BodyTooLarge(_) => true,
             WireError::HeadTooLarge(_) | WireError::TooManyFields(_) => true,
             WireError::HeadTimeout(_) | WireError::BodyTimeout(_) | WireError::TooManyConnections(_) => true,
+            WireError::AddressFull(_) | WireError::ConnectsTooFast(_) => true,
             WireError::Frame(_) | WireError::MessageTooLarge(_) => true,
             WireError::Expectation | WireError::StateTooLarge(_) | WireError::TooDeep(_) => false,
             WireError::NoBody | WireError::NotUtf8(_) | WireError::BadJson(_) | WireError::NoData(_) => false,
@@ -104,6 +109,9 @@ impl WireError {
             WireError::NotFound | WireError::NoState | WireError::MethodNotAllowed(_) => false,
             WireError::NotAcceptable | WireError::PreconditionFailed | WireError::PatchType => false,
             WireError::TooManyPatterns(_) | WireError::KeysFull(_) | WireError::StateMemoryFull(_) => false,
+            // A body that is not wanted is not read to its end, either.
+            WireError::Overloaded => true,
+            WireError::WritesTooFast(..) => false,
             WireError::Draining | WireError::BadMessage(_) => false,
         }
     }
@@ -172,6 +180,16 @@ impl WireError {
             WireError::TooManyConnections(max) => {
                 write!(f, "the broker serves {max} connections per core already")
             }
+            WireError::AddressFull(max) => {
+                write!(f, "this address has {max} connections per core already")
+            }
+            WireError::ConnectsTooFast(max) => {
+                write!(f, "this address may open {max} connections a second per core")
+            }
+            WireError::WritesTooFast(what, max) => {
+                write!(f, "{what} may have {max} writes a second")
+            }
+            WireError::Overloaded => write!(f, "what others are sending takes all the memory it may"),
             WireError::Draining => write!(f, "the broker is stopping"),
             WireError::Frame(what) => write!(f, "{what}"),
             WireError::MessageTooLarge(max) => write!(f, "the message is larger than {max} bytes"),
@@ -210,6 +228,10 @@ impl WireError {
             WireError::TooManyPatterns(_) => "watch a prefix such as device-*",
             WireError::KeysFull(_) | WireError::StateMemoryFull(_) => "delete some, or raise the limit",
             WireError::TooManyConnections(_) | WireError::Draining => "try again in a moment",
+            WireError::AddressFull(_) => "close one first, or share one between several patterns",
+            WireError::ConnectsTooFast(_) => "try again in a second, and keep connections open",
+            WireError::WritesTooFast(..) => "try again in a second, with the newest state",
+            WireError::Overloaded => "try again in a second",
             WireError::MessageTooLarge(_) => "send less at once",
             WireError::BadMessage(_) => r#"send {"subscribe":["key"]} or {"unsubscribe":["key"]}"#,
         }
@@ -324,6 +346,10 @@ mod tests {
             (WireError::StateMemoryFull(4711), 507, false),
             (WireError::TooManyConnections(4711), 503, true),
             (WireError::Draining, 503, false),
+            (WireError::AddressFull(9), 429, true),
+            (WireError::ConnectsTooFast(9), 429, true),
+            (WireError::WritesTooFast("this key", 9), 429, false),
+            (WireError::Overloaded, 503, true),
             (WireError::Frame(FrameError::Opcode), 400, true),
             (WireError::MessageTooLarge(4711), 413, true),
             (WireError::BadMessage("not a command"), 400, false),

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { API_KEY, Broker } from './help/broker.js';
 import { assertNeverReloaded, closeProfile, launch, markPage, profile, serveFolder } from './help/browser.js';
 
-const FOLDER = fileURLToPath(new URL('../../examples/live-dashboard', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../../examples/', import.meta.url));
 let broker, browser, folder, screen, page;
 
 before(async () => {
@@ -18,7 +18,7 @@ after(async () => {
 beforeEach(async () => {
   screen = await profile(browser);
   page = await screen.context.newPage();
-  await page.goto(`${folder.address}/?broker=${broker.address}#key=${API_KEY}`);
+  await page.goto(`${folder.address}/live-dashboard/?broker=${broker.address}#key=${API_KEY}`);
   await page.getByText('Live', { exact: true }).waitFor();
   await markPage(page);
 });
@@ -63,7 +63,7 @@ test("a second tab's patch appears here, and leaves the other members as they we
   await broker.put('dashboard-main', { orders_per_second: 42, latency_p95_ms: 180 });
   await orders('42');
   const other = await screen.context.newPage();
-  await other.goto(`${folder.address}/?broker=${broker.address}#key=${API_KEY}`);
+  await other.goto(`${folder.address}/live-dashboard/?broker=${broker.address}#key=${API_KEY}`);
   await other.evaluate(async ({ address, apiKey }) => {
     const { lux } = await import(`${address}/lux.js`);
     const dashboard = lux('dashboard-main', { endpoint: `${address}/api/lux`, apiKey, realtime: true });

@@ -110,3 +110,49 @@ fn a_broker_with_keys_of_its_own_needs_no_disk() {
     ));
     assert!(said.contains("served and stopped"), "{said}");
 }
+
+#[test]
+fn a_full_disk_stops_snapshots_and_not_the_broker() {
+    if !may_mount() {
+        return;
+    }
+    let said = on_a_small_disk(&format!(
+        r#"
+        log="$DISK/../log.$$"
+        broker() {{
+            LUX_API_KEY={API_KEY} "$LUX" serve --cores 2 --listen 127.0.0.1:0 --state-dir "$DISK" \
+                --snapshot-every 100ms 2>"$log" &
+            until grep -q 'listening on' "$log"; do kill -0 $!; done
+            LUX_BROKER="$(sed -n 's/^listening on //p' "$log")"
+            export LUX_BROKER LUX_API_KEY={API_KEY}
+        }}
+        broker
+        until ls "$DISK/snapshot" | grep -q lux; do kill -0 $!; done
+        {FILL}
+        head -c 20000 /dev/zero | tr '\0' x | sed 's/.*/"&"/' >"$DISK/../state.$$"
+        "$LUX" put large @"$DISK/../state.$$" >/dev/null
+        until grep -q 'no snapshot can be written' "$log"; do kill -0 $!; done
+        "$LUX" put small 1 >/dev/null && echo 'it takes states'
+        "$LUX" get small >/dev/null && echo 'it serves them'
+        rm "$DISK/filler"
+        until grep -q 'snapshots are written again' "$log"; do kill -0 $!; done
+        grep -c 'no snapshot can be written' "$log" | sed 's/^/times it was said: /'
+        grep -o 'make room on that disk' "$log"
+        kill $! && wait $! && echo 'stopped'
+        broker
+        test "$("$LUX" get large | wc -c)" -gt 20000 && echo 'everything is there again'
+        kill $! && wait $!
+        rm "$log" "$DISK/../state.$$"
+        "#
+    ));
+    for line in [
+        "it takes states",
+        "it serves them",
+        "times it was said: 1",
+        "make room on that disk",
+        "stopped",
+        "everything is there again",
+    ] {
+        assert!(said.contains(line), "{line}:\n{said}");
+    }
+}

@@ -12,6 +12,7 @@ mod descriptors;
 mod disk;
 mod help;
 mod loss;
+mod shedding;
 mod slow;
 mod stalls;
 mod starting;

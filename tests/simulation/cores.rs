@@ -113,6 +113,7 @@ impl World {
             self.end_if_idle(at);
         }
         self.observe(core)?;
+        self.save(core)?;
         Ok(any)
     }
 

@@ -133,7 +133,9 @@ impl Expect {
             408 => {
                 return hold(sight.now_ms >= self.at_ms + 10_000, "a head has 10 s, a body 30 s", describe);
             }
-            503 if sight.draining => return Ok(()),
+            // Where states outlive it, a broker that stops still takes what reaches it.
+            503 if sight.draining && !(self.is_write() && sight.plan.has(Fault::Snapshot)) => return Ok(()),
+            429 | 503 => return self.judge_guard(answer, sight),
             507 => {
                 let is_for_keys = answer.body.starts_with(b"{\"error\":\"keys_full\"");
                 let (was_absent, is_smaller) = match self.ask {
@@ -159,6 +161,29 @@ impl Expect {
                 hold(status == expected, "a stream begins", describe)
             }
             Ask::Plain(expected) => hold(status == *expected, "plain answers", describe),
+        }
+    }
+
+    fn is_write(&self) -> bool {
+        matches!(self.ask, Ask::Write { .. } | Ask::Delete { .. })
+    }
+
+    /// A write that came too fast for its key, or anything that there was no memory for.
+    fn judge_guard(&self, answer: &Answer, sight: &mut Sight<'_>) -> Kept {
+        let body = || format!("{:?} got {}", self.ask, String::from_utf8_lossy(&answer.body));
+        match (answer.status, &self.ask) {
+            (429, Ask::Write { key, .. } | Ask::Delete { key, .. }) => {
+                sight.truth.too_fast(*key, self.at_ms, sight.plan.limits.writes_per_key)?;
+            }
+            (429, _) => return breach("limits", body()),
+            _ => {
+                let is_overload = answer.body.starts_with(b"{\"error\":\"overloaded\"");
+                hold(is_overload && sight.plan.has(Fault::Mark), "limits", body)?;
+            }
+        }
+        match self.ask {
+            Ask::Write { key, number, .. } => sight.truth.refused(key, number),
+            _ => Ok(()),
         }
     }
 

@@ -219,6 +219,13 @@ impl Habits {
                 (self.leaves_once_in, self.pace[5], self.lasts) = (*dice.pick(&[8, 150]), 1, true);
                 (self.pace[0], self.role, self.padding) = (32, Some(Role::Socket), Some(0));
             }
+            8 => {
+                // A broker that ends again and again, one way or the other, and goes on where it was.
+                self.faults = &[Fault::Snapshot, Fault::Restart, Fault::Crash, Fault::Tombstones];
+                (self.keys, self.deletions, self.padding) = (Some(3), Some(5), Some(0));
+                (self.pace[7], self.pace[9], self.lasts) = (32, 8, true);
+                (self.leaves_once_in, self.role) = (30, Some(Role::Socket));
+            }
             _ => {}
         }
     }

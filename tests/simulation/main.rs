@@ -10,6 +10,7 @@ mod breach;
 mod client;
 mod cores;
 mod dice;
+mod disk;
 mod expect;
 mod habits;
 mod mishaps;

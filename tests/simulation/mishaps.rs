@@ -53,6 +53,7 @@ impl World {
                 Ok(true)
             }
             8 if self.plan.has(Fault::Restart) && self.chance.faults.once_in(4) => self.restart(),
+            9 if self.plan.has(Fault::Crash) && self.chance.faults.once_in(4) => self.crash(),
             _ => Ok(false),
         }
     }
@@ -83,7 +84,8 @@ impl World {
         }
         if self.cores.iter().all(|core| core.draining) {
             self.truth.verify()?;
-            self.begin_life();
+            self.stop_cleanly()?;
+            self.begin_life()?;
             return Ok(true);
         }
         Ok(false)
@@ -111,7 +113,9 @@ impl World {
         for core in &self.cores {
             let census = core.shard.census();
             let limits = &self.plan.limits;
-            hold(census.keys_live <= limits.keys_max, PROMISE, || format!("{census:?}"))?;
+            // Another start spreads keys in another way; whatever was there stays.
+            let most = limits.keys_max.max(core.restored);
+            hold(census.keys_live <= most, PROMISE, || format!("{census:?}"))?;
             let keys = self.plan.keys.len() + STRANGERS;
             let entries = census.entries_owned + census.entries_foreign;
             hold(entries <= keys, PROMISE, || format!("{entries} entries of {keys} keys: {census:?}"))?;
@@ -120,8 +124,12 @@ impl World {
             hold(marks <= waiting * self.cores.len(), PROMISE, || format!("{census:?}"))?;
             let watchers = census.watches + census.link_watches;
             hold(census.watchers <= watchers, PROMISE, || format!("{census:?}"))?;
+            // Small bodies are let in past the mark.
+            let mark = limits.memory_mark_bytes / self.cores.len() + census.connections * 8 * 1024;
+            hold(census.body_bytes <= mark, "bodies fit under the memory mark", || format!("{census:?}"))?;
             let lines = 2 * census.tombstones + 128;
             hold(census.deletion_lines <= lines, PROMISE, || format!("{census:?}"))?;
+            hold(census.unsaved <= 2 * keys + 128, PROMISE, || format!("{census:?}"))?;
         }
         Ok(())
     }

@@ -36,16 +36,24 @@ pub enum Fault {
     Wall,
     /// API keys that are revoked, narrowed and expire.
     Revoke,
-    /// The broker stops in order and starts again, as another epoch.
+    /// The broker stops in order and starts again; without snapshots as another epoch.
     Restart,
     /// Hardly any deletion is remembered.
     Tombstones,
     /// Room for few keys, or for little memory.
     Room,
+    /// Keys that may be written only so often.
+    Rate,
+    /// Little memory for what peers send.
+    Mark,
+    /// States outlive the broker: they are saved now and then, and when it stops.
+    Snapshot,
+    /// The broker is gone without a word, and starts again.
+    Crash,
 }
 
 /// All of them.
-pub const FAULTS: [Fault; 13] = [
+pub const FAULTS: [Fault; 17] = [
     Fault::Short,
     Fault::Reset,
     Fault::Vanish,
@@ -59,6 +67,10 @@ pub const FAULTS: [Fault; 13] = [
     Fault::Restart,
     Fault::Tombstones,
     Fault::Room,
+    Fault::Rate,
+    Fault::Mark,
+    Fault::Snapshot,
+    Fault::Crash,
 ];
 
 impl Fault {
@@ -78,6 +90,10 @@ impl Fault {
             Fault::Restart => "restart",
             Fault::Tombstones => "tombstones",
             Fault::Room => "room",
+            Fault::Rate => "rate",
+            Fault::Mark => "mark",
+            Fault::Snapshot => "snapshot",
+            Fault::Crash => "crash",
         }
     }
 
@@ -261,6 +277,13 @@ fn draw_limits(faults: &BTreeSet<Fault>, dice: &mut Dice) -> Limits {
         limits.state_memory_bytes_max = memory * 2_000;
     }
     limits.message_bytes_max = *dice.pick(&[512, 4_096, 256 * 1024]);
+    let (rate, mark) = (dice.between(1, 6), *dice.pick(&[150_000, 250_000, 400_000]));
+    if faults.contains(&Fault::Mark) {
+        limits.memory_mark_bytes = mark;
+    }
+    if faults.contains(&Fault::Rate) {
+        limits.writes_per_key = rate;
+    }
     limits
 }
 

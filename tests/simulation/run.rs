@@ -59,7 +59,8 @@ fn heal(world: &mut World) -> Kept {
     check_viewers(world)?;
     if world.cores.iter().any(|core| core.draining) {
         world.truth.verify()?;
-        world.begin_life();
+        world.stop_cleanly()?;
+        world.begin_life()?;
     }
     return_viewers(world)?;
     speak_last_words(world)?;
@@ -264,6 +265,7 @@ fn check_nothing_left(world: &World) -> Kept {
         let census = core.shard.census();
         let mut zero = census.clone();
         (zero.keys_live, zero.tombstones, zero.deletion_lines, zero.entries_owned) = (0, 0, 0, 0);
+        zero.unsaved = 0;
         hold(
             zero == lux::shard::census::Census::default(),
             "everything zero when everyone has left",

@@ -5,7 +5,7 @@
 //!
 //! Read first: `breach.rs`, `speech/record.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::breach::{Kept, breach, hold};
 use crate::speech::record::Record;
@@ -19,6 +19,8 @@ pub struct Wish {
     pub kind: WishKind,
     /// The revision it made, once that was acknowledged.
     pub acked: Option<u64>,
+    /// It was told that it came too fast, or that there is no memory for it, so it did nothing.
+    pub was_refused: bool,
 }
 
 /// What a write does.
@@ -63,6 +65,10 @@ pub struct KeyTruth {
     pub absent_at: Option<u64>,
     /// The last step in which it had one before that; nothing where it never had.
     pub live_at: Option<u64>,
+    /// When its latest revisions were made, in monotonic milliseconds.
+    pub written_ms: VecDeque<u64>,
+    /// The newest revision that was counted there.
+    counted: u64,
 }
 
 /// All keys of one epoch.
@@ -88,6 +94,13 @@ impl Truth {
         Truth { epoch, keys, forgets: false, largest: 0, names, wishes: BTreeMap::new() }
     }
 
+    /// The beginning of another, in which states of this one may come back: who asked for them stays known.
+    pub fn begin_epoch(&self, epoch: &str, names: &[String]) -> Truth {
+        let unanswered = |(number, wish): (&u64, &Wish)| (*number, Wish { acked: None, ..wish.clone() });
+        let wishes = self.wishes.iter().map(unanswered).collect();
+        Truth { wishes, ..Truth::new(epoch, names) }
+    }
+
     /// A key's name.
     pub fn name(&self, key: usize) -> &str {
         &self.names[key]
@@ -100,7 +113,7 @@ impl Truth {
 
     /// Somebody asks for a write.
     pub fn wish(&mut self, number: u64, key: usize, kind: WishKind) {
-        self.wishes.insert(number, Wish { key, kind, acked: None });
+        self.wishes.insert(number, Wish { key, kind, acked: None, was_refused: false });
     }
 
     /// A write was acknowledged with this revision.
@@ -109,6 +122,48 @@ impl Truth {
         hold(wish.acked.is_none(), "answers in request order", || format!("write {number} twice"))?;
         wish.acked = Some(rev);
         Ok(())
+    }
+
+    /// A write was told that it came too fast: others of its key had come just before it was asked, or since.
+    pub fn too_fast(&mut self, key: usize, since_ms: u64, rate: usize) -> Kept {
+        let life = &self.keys[key];
+        let recent = life.written_ms.iter().filter(|ms| **ms + 1_000 >= since_ms).count();
+        hold(rate > 0 && recent + 1 >= rate.max(2), "below the rate nothing is refused", || {
+            format!("key {key} had {recent} writes since a second before {since_ms} ms, and may have {rate}")
+        })
+    }
+
+    /// A write was refused: it has done nothing, and will not.
+    pub fn refused(&mut self, key: usize, number: u64) -> Kept {
+        let is_part = |version: &Version| {
+            let parts = version.parts.as_ref();
+            parts.is_some_and(|parts| parts.base == Some(number) || parts.patches.contains(&number))
+        };
+        hold(!self.keys[key].versions.values().any(is_part), "a refused write changed nothing", || {
+            format!("write {number} to key {key} was refused, and is there")
+        })?;
+        if let Some(wish) = self.wishes.get_mut(&number) {
+            wish.was_refused = true;
+        }
+        Ok(())
+    }
+
+    /// Revisions of a key were made, so many in all: not more than its rate allows.
+    pub fn written(&mut self, key: usize, newest: u64, now_ms: u64, rate: usize) -> Kept {
+        let life = &mut self.keys[key];
+        let before = life.counted;
+        life.counted = newest.max(before);
+        life.written_ms.extend((before..life.counted).map(|_| now_ms));
+        while life.written_ms.len() > 64 {
+            life.written_ms.pop_front();
+        }
+        let recent = life.written_ms.iter().filter(|ms| **ms + 1_000 > now_ms).count();
+        // A second's worth at once, and what comes in a second.
+        hold(
+            rate == 0 || self.forgets || recent <= 2 * rate,
+            "no key is written faster than its rate",
+            || format!("key {key} had {recent} writes in a second, and may have {rate}"),
+        )
     }
 
     /// What the owner has now; `None` where it has nothing at all.
@@ -199,6 +254,10 @@ impl Truth {
             let fits = wished
                 .is_some_and(|wish| (parts.base == Some(*number)) == matches!(wish.kind, WishKind::Put(_)));
             hold(fits, PROMISE, || format!("nobody asked for {number} in {}", show(record)))?;
+            let is_refused = wished.is_some_and(|wish| wish.was_refused);
+            hold(!is_refused, "a refused write changed nothing", || {
+                format!("{number} was refused, and is in {}", show(record))
+            })?;
         }
         if let Some(base) = parts.base.filter(|_| parts.patches.is_empty())
             && let Some(Wish { kind: WishKind::Put(put), .. }) = self.wishes.get(&base)

@@ -74,7 +74,8 @@ impl Client {
     }
 
     fn get(&mut self, key: usize, sight: &Sight<'_>) -> Vec<u8> {
-        let bare = self.dice.once_in(4);
+        // A newcomer that is turned away is told so before it asked anything, and so with a body.
+        let bare = self.dice.once_in(4) && !sight.plan.has(Fault::Mark);
         let have = (self.dice.once_in(3) && self.known[key] > 0).then_some(self.known[key]);
         let mut request = self.request(if bare { "HEAD" } else { "GET" }, key, sight);
         if let Some(have) = have {

@@ -12,15 +12,17 @@ use lux::access::Origins;
 use lux::ids::{ConnId, Epoch, ShardId};
 use lux::key::Key;
 use lux::shard::contract::PeerMessage;
+use lux::shard::owner::Owner;
 use lux::shard::{Config, Shard};
 use lux::time::Now;
 
 use crate::breach::Kept;
 use crate::client::Client;
 use crate::dice::Dice;
+use crate::disk::{Disk, Found};
 use crate::expect::Sight;
 use crate::plan::{Fault, Plan, Role};
-use crate::speech::record::{self, Said};
+use crate::speech::record::{self, Record, Said};
 use crate::table::Table;
 use crate::tap::Tap;
 use crate::trace::Trace;
@@ -54,6 +56,8 @@ pub struct Core {
     pub overtaken: Vec<(usize, usize)>,
     /// Counts writes, to see when keys have to be looked at.
     pub writes: u64,
+    /// Keys with a state that it began with.
+    pub restored: usize,
 }
 
 /// One connection.
@@ -135,6 +139,8 @@ pub struct Chance {
     pub faults: Dice,
     /// How time passes.
     pub time: Dice,
+    /// When states are saved.
+    pub saves: Dice,
 }
 
 /// All of it.
@@ -149,6 +155,8 @@ pub struct World {
     pub clients: Vec<Client>,
     /// What is true.
     pub truth: Truth,
+    /// What outlives the broker.
+    pub disk: Disk,
     /// The table that the next core to be told goes by.
     pub table: Table,
     /// The clocks.
@@ -166,7 +174,8 @@ pub struct World {
     /// Each move is printed.
     pub shows: bool,
     names: Vec<Key>,
-    owners: Vec<usize>,
+    /// Which core owns each key.
+    pub owners: Vec<usize>,
 }
 
 const WALL_BEGIN_MS: u64 = 1_782_000_000_000;
@@ -192,7 +201,8 @@ impl World {
             clients: plan.roles.iter().enumerate().map(client).collect(),
             cores: Vec::new(),
             socks: Vec::new(),
-            truth: Truth::default(),
+            truth: Truth::new("", &plan.keys),
+            disk: Disk::default(),
             table,
             now: Now { monotonic_ms: 0, wall_ms: WALL_BEGIN_MS },
             step: 0,
@@ -202,6 +212,7 @@ impl World {
                 cuts: Dice::new(seed, "cuts"),
                 faults: Dice::new(seed, "faults that happen"),
                 time: Dice::new(seed, "time"),
+                saves: Dice::new(seed, "saves"),
             },
             trace: Trace::default(),
             healed: false,
@@ -210,27 +221,23 @@ impl World {
             owners: Vec::new(),
             plan,
         };
-        world.begin_life();
+        let began = world.begin_life();
+        debug_assert!(began.is_ok(), "there was nothing before");
         world
     }
 
-    /// The broker starts, without states, as another epoch.
-    pub fn begin_life(&mut self) {
+    /// The broker starts: with the states and the epoch of a clean stop, with what was saved before another as
+    /// another epoch, or with nothing.
+    pub fn begin_life(&mut self) -> Kept {
         let mut dice = Dice::new(self.plan.seed.wrapping_add(self.lives), "life");
-        let (epoch, hash_seed) = (Epoch::from_bits(dice.throw()), dice.throw());
+        let (fresh, hash_seed) = (Epoch::from_bits(dice.throw()), dice.throw());
         let count = self.plan.cores;
+        let found = self.find_states(fresh)?;
+        let owner = Owner::new(hash_seed, count as u16);
         self.cores = (0..count)
             .map(|at| Core {
-                shard: Shard::new(Config {
-                    id: ShardId(at as u16),
-                    shards: count as u16,
-                    hash_seed,
-                    epoch: epoch.clone(),
-                    limits: self.plan.limits.clone(),
-                    descriptors: usize::MAX,
-                    access: self.table.access.clone(),
-                    origins: Origins::any(),
-                }),
+                shard: self.begin_core(at, hash_seed, &found, &owner),
+                restored: 0,
                 incoming: (0..count).map(|_| VecDeque::new()).collect(),
                 words: VecDeque::new(),
                 table: self.table.clone(),
@@ -240,16 +247,52 @@ impl World {
                 writes: 0,
             })
             .collect();
+        self.cores.iter_mut().for_each(|core| core.restored = core.shard.census().keys_live);
         self.socks.clear();
-        self.truth = Truth::new(epoch.as_str(), &self.plan.keys);
-        self.truth.forgets = self.plan.has(Fault::Tombstones);
         self.owners = self.names.iter().map(|name| self.cores[0].shard.owner_of(name).index()).collect();
+        let before = self.truth.clone();
+        if !found.is_clean {
+            self.truth = before.begin_epoch(found.epoch.as_str(), &self.plan.keys);
+            self.truth.forgets = self.plan.has(Fault::Tombstones);
+        }
+        self.check_found(&found, &before)?;
         for client in &mut self.clients {
             client.line = None;
-            client.known.fill(0);
             client.page = None;
+            if !found.is_clean {
+                client.known.fill(0);
+            }
         }
         self.lives += 1;
+        Ok(())
+    }
+
+    fn begin_core(&self, at: usize, hash_seed: u64, found: &Found, owner: &Owner) -> Shard {
+        let shard = Shard::new(Config {
+            id: ShardId(at as u16),
+            shards: owner.shards(),
+            hash_seed,
+            epoch: found.epoch.clone(),
+            limits: self.plan.limits.clone(),
+            descriptors: usize::MAX,
+            access: self.table.access.clone(),
+            origins: Origins::any(),
+        });
+        if !self.plan.has(Fault::Snapshot) {
+            return shard;
+        }
+        let mut shard = shard.with_snapshots();
+        shard.restore(found.restored(owner));
+        shard
+    }
+
+    /// What the owner of a key has of it.
+    pub fn newest_at_owner(&self, key: usize) -> Option<Record> {
+        let newest = self.cores[self.owners[key]].shard.newest(&self.names[key]).map(|record| record.json());
+        match newest.as_deref().map(record::read) {
+            Some(Ok(Said::Record(record))) => Some(record),
+            Some(Ok(Said::Syncing(_) | Said::Synced(..) | Said::Error(_)) | Err(_)) | None => None,
+        }
     }
 
     /// After a core was given something: has any of its keys changed?
@@ -263,12 +306,10 @@ impl World {
             if self.owners[key] != core {
                 continue;
             }
-            let newest = self.cores[core].shard.newest(&self.names[key]).map(|record| record.json());
-            let record = match newest.as_deref().map(record::read) {
-                Some(Ok(Said::Record(record))) => Some(record),
-                Some(Ok(Said::Syncing(_) | Said::Synced(..) | Said::Error(_)) | Err(_)) | None => None,
-            };
+            let record = self.newest_at_owner(key);
             self.truth.observe(key, record, self.step)?;
+            let (newest, rate) = (self.truth.keys[key].newest, self.plan.limits.writes_per_key);
+            self.truth.written(key, newest, self.now.monotonic_ms, rate)?;
         }
         Ok(())
     }

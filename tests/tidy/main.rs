@@ -19,7 +19,7 @@ const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// The half without sockets, clocks, threads, randomness, environment or log.
-const PURE_FOLDERS: [&str; 4] = ["src/wire/", "src/conn/", "src/access/", "src/shard/"];
+const PURE_FOLDERS: [&str; 5] = ["src/wire/", "src/conn/", "src/access/", "src/shard/", "src/snapshot/"];
 const PURE_FILES: [&str; 9] = [
     "src/counters.rs",
     "src/dirty.rs",

@@ -72,15 +72,18 @@ pub fn broken_settings(error: &OperatorError) -> Finding {
     fail("settings", error.message.clone(), error.remedy.clone())
 }
 
-fn ok(name: &'static str, found: impl Into<String>) -> Finding {
+/// A finding that looks so.
+pub fn ok(name: &'static str, found: impl Into<String>) -> Finding {
     Finding { name, mark: Mark::Ok, found: found.into(), remedy: None }
 }
 
-fn warn(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+/// A finding that looks so.
+pub fn warn(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
     Finding { name, mark: Mark::Warn, found: found.into(), remedy: Some(remedy.into()) }
 }
 
-fn fail(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+/// A finding that looks so.
+pub fn fail(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
     Finding { name, mark: Mark::Fail, found: found.into(), remedy: Some(remedy.into()) }
 }
 
@@ -203,7 +206,14 @@ fn state_dir_finding(settings: &Settings, place: Place) -> Finding {
         Place::Writable => ok("state directory", path.to_string()),
         Place::Makeable => ok("state directory", format!("{path} (will be made)")),
         // What must be written there is the first key; a broker that has its keys only reads.
-        Place::Closed if has_own_keys(settings) => ok("state directory", format!("{path} (not needed yet)")),
+        Place::Closed if has_own_keys(settings) && settings.memory_only => {
+            ok("state directory", format!("{path} (not needed yet)"))
+        }
+        Place::Closed if has_own_keys(settings) => warn(
+            "state directory",
+            format!("{path} cannot be written by this user: states would be lost with the process"),
+            "let this user write there, name another with --state-dir, or say --memory-only",
+        ),
         Place::Closed => fail(
             "state directory",
             format!("{path} cannot be written by this user"),
@@ -323,7 +333,9 @@ mod tests {
         let closed = Machine { state_dir: Place::Closed, ..machine() };
         assert_eq!(check(&settings(), &closed, Ok(vec![]), "state directory").mark, Mark::Fail);
         let open = Settings { insecure_open: true, ..settings() };
-        assert_eq!(check(&open, &closed, Ok(vec![]), "state directory").mark, Mark::Ok);
+        assert_eq!(check(&open, &closed, Ok(vec![]), "state directory").mark, Mark::Warn);
+        let passing = Settings { memory_only: true, ..open };
+        assert_eq!(check(&passing, &closed, Ok(vec![]), "state directory").mark, Mark::Ok);
         let keys = Err(OperatorError::new("line 3", "write it"));
         assert_eq!(check(&settings(), &machine(), keys, "API keys").mark, Mark::Fail);
     }

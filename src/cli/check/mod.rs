@@ -6,6 +6,7 @@
 //! Read first: `findings.rs`, `machine.rs`.
 
 mod findings;
+mod snapshot;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,6 +20,7 @@ use super::settings_args::SettingsArgs;
 use crate::access_file::read_keys;
 use crate::limits::Limits;
 use crate::machine::Machine;
+use crate::settings::units::format_duration_ms;
 use crate::settings::{LIMIT_NAMES, LimitKind, LimitName, Settings};
 use findings::{Finding, Mark};
 
@@ -56,6 +58,8 @@ struct SettingsReport {
     listen: String,
     cores: usize,
     state_dir: String,
+    memory_only: bool,
+    snapshot_every_ms: u64,
     keys: String,
     license: Option<String>,
     config: Option<String>,
@@ -64,6 +68,9 @@ struct SettingsReport {
     environment_key: bool,
     log_format: String,
     log_level: String,
+    trusted_proxies: Vec<String>,
+    access_log: String,
+    access_log_file: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -108,7 +115,8 @@ impl Report {
         let machine = Machine::look(settings.listen, &settings.state_dir, settings.cores);
         let keys = read_keys(&settings.keys_file);
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let checks = findings::findings(settings, &machine, &keys, since.as_millis() as u64);
+        let mut checks = findings::findings(settings, &machine, &keys, since.as_millis() as u64);
+        checks.push(snapshot::finding(settings, since.as_millis() as u64));
         Report {
             ok: checks.iter().all(|finding| finding.mark != Mark::Fail),
             checks,
@@ -148,6 +156,8 @@ impl SettingsReport {
             listen: settings.listen.to_string(),
             cores: settings.cores,
             state_dir: settings.state_dir.display().to_string(),
+            memory_only: settings.memory_only,
+            snapshot_every_ms: settings.snapshot_every_ms,
             keys: settings.keys_file.display().to_string(),
             license: settings.license.as_ref().map(|path| path.display().to_string()),
             config: settings.config_file.as_ref().map(|path| path.display().to_string()),
@@ -156,17 +166,31 @@ impl SettingsReport {
             environment_key: settings.environment_key.is_some(),
             log_format: settings.log.format.to_string(),
             log_level: settings.log.level.clone(),
+            trusted_proxies: settings.trusted_proxies.iter().map(ToString::to_string).collect(),
+            access_log: settings.access_log.format.to_string(),
+            access_log_file: settings.access_log.file.as_ref().map(|path| path.display().to_string()),
         }
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
         let origins =
             if self.allow_origin.is_empty() { "any".to_owned() } else { self.allow_origin.join(", ") };
+        let proxies = match self.trusted_proxies.is_empty() {
+            true => "none".to_owned(),
+            false => self.trusted_proxies.join(", "),
+        };
+        let access_log_file = self.access_log_file.clone().unwrap_or_else(|| "standard error".to_owned());
         let environment_key = if self.environment_key { "set" } else { "not set" };
         [
             ("listen", self.listen.clone(), "--listen, LUX_LISTEN"),
             ("cores", self.cores.to_string(), "--cores, LUX_CORES"),
             ("state_dir", self.state_dir.clone(), "--state-dir, LUX_STATE_DIR"),
+            ("memory_only", self.memory_only.to_string(), "--memory-only, LUX_MEMORY_ONLY"),
+            (
+                "snapshot_every",
+                format_duration_ms(self.snapshot_every_ms),
+                "--snapshot-every, LUX_SNAPSHOT_EVERY",
+            ),
             ("keys", self.keys.clone(), "--keys, LUX_KEYS"),
             (
                 "license",
@@ -179,6 +203,9 @@ impl SettingsReport {
             ("environment key", environment_key.to_owned(), "LUX_API_KEY"),
             ("log_format", self.log_format.clone(), "--log-format, LUX_LOG_FORMAT"),
             ("log_level", self.log_level.clone(), "--log-level, LUX_LOG_LEVEL"),
+            ("trusted_proxies", proxies, "--trusted-proxy, LUX_TRUSTED_PROXIES"),
+            ("access_log", self.access_log.clone(), "--access-log, LUX_ACCESS_LOG"),
+            ("access_log_file", access_log_file, "--access-log-file, LUX_ACCESS_LOG_FILE"),
         ]
         .map(|(name, value, source)| vec![name.to_owned(), value, source.to_owned()])
         .to_vec()

@@ -5,10 +5,12 @@
 //!
 //! Read first: `producer.rs`; each story is a file of its own.
 
+mod boards;
 mod dashboard;
 mod deploy;
 mod devices;
 mod dice;
+mod gallery;
 mod jobs;
 mod producer;
 mod stop;
@@ -120,13 +122,14 @@ fn start(args: &DemoArgs, directory: &TemporaryDir, secret: &Secret) -> Result<B
     let settings = Settings {
         listen: args.listen.unwrap_or(SocketAddr::new(defaults.listen.ip(), 0)),
         cores: args.cores.unwrap_or(defaults.cores),
+        memory_only: true,
         ..defaults
     };
     let entry =
         KeyEntry { name: "demo".to_owned(), hash: secret.hash(), grant: Grant::all(), expires_at_ms: None };
     add_key(&settings.keys_file, entry)?;
     settings.check()?;
-    let broker = Broker::start(settings)?;
+    let broker = Broker::start_with(settings, gallery::manners())?;
     provision::say_address(broker.address());
     Ok(broker)
 }
@@ -141,14 +144,15 @@ fn introduce(url: &str, secret: &Secret) {
          In a shell     export LUX_BROKER={url} LUX_API_KEY={key}\n\
          Then           lux watch --pretty dashboard-main\n               \
          lux watch --pretty 'device-*'\n\
-         Write          {}\n\n\
+         Write          {}\n\
+         Nine boards    {url}/examples#key={key}\n\n\
          {bold}Open this in a browser:{bold:#}",
         provision::curl_line(url, key),
     );
 }
 
 /// What each producer is called when it has to complain; their stories are in the same order.
-const NAMES: [&str; 5] = ["dashboard", "devices", "deploy", "imports", "incidents"];
+const NAMES: [&str; 6] = ["dashboard", "devices", "deploy", "imports", "incidents", "boards"];
 
 fn story(producer: u64) -> Box<dyn Producer> {
     match producer {
@@ -156,7 +160,8 @@ fn story(producer: u64) -> Box<dyn Producer> {
         1 => Box::new(devices::Devices::new()),
         2 => Box::new(deploy::Deploy::new()),
         3 => Box::new(jobs::Imports::new()),
-        _ => Box::new(jobs::Incidents::new()),
+        4 => Box::new(jobs::Incidents::new()),
+        _ => Box::new(boards::Boards::new()),
     }
 }
 

@@ -28,9 +28,13 @@ export function luxProgram() {
   return found;
 }
 
-/** Starts `lux <args>` and waits until it says where it listens. Answers the process and its address. */
-export async function startLux(args, env = {}) {
-  const child = spawn(luxProgram(), args, {
+/**
+ * Starts `lux <args>` and waits until it says where it listens. Answers the process and its address. `command` is the program, with
+ * what has to stand before it, if anything.
+ */
+export async function startLux(args, env = {}, command = [luxProgram()]) {
+  const [program, ...before] = command;
+  const child = spawn(program, [...before, ...args], {
     env: { ...process.env, LUX_API_KEY: API_KEY, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -47,14 +47,14 @@ export async function assertNeverReloaded(page) {
   assert.equal(await page.evaluate(() => globalThis.neverReloaded), true, 'the page was reloaded');
 }
 
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 
 /** Serves a folder as any static server would. */
 export async function serveFolder(folder) {
   const server = createServer(async ({ url }, response) => {
     const path = normalize(decodeURIComponent(new URL(url, 'http://localhost').pathname));
     try {
-      const file = join(folder, path === '/' ? 'index.html' : path);
+      const file = join(folder, path.endsWith('/') ? `${path}index.html` : path);
       const bytes = await readFile(file);
       response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' }).end(bytes);
     } catch {

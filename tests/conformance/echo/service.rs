@@ -27,6 +27,7 @@ use lux::wire::{WireError, frame, upgrade};
 /// What the machine lacks.
 pub fn start(listen: SocketAddr, cores: usize, message_bytes_max: usize) -> Result<Broker, OperatorError> {
     let mut settings = Settings::new(PathBuf::from("."));
+    settings.memory_only = true;
     // An echo has no states, so nothing is kept, and nobody needs a key.
     settings.insecure_open = true;
     settings.listen = listen;
@@ -43,6 +44,7 @@ fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError> {
             single: true,
             since: None,
             holder: house.access.identify(None, now.wall_ms)?,
+            behind: None,
         }),
         false => Call::Answered(Reply::Text(200, Bytes::from_static(b"ok\n"))),
     };

@@ -156,8 +156,8 @@ fn open_connections_hear_that_the_broker_is_not_ready() {
 }
 
 #[test]
-fn a_new_write_is_refused() {
-    let broker = Setup::cores(1).start();
+fn a_new_write_is_refused_where_states_end_with_the_process() {
+    let broker = Setup::cores(1).args(&["--memory-only"]).start();
     let mut holding = broker.http();
     holding.send(&[get("nothing").bytes(), put("held", "1").head_bytes()].concat());
     holding.answer().expect(404);

@@ -7,5 +7,6 @@
 
 mod draining;
 mod handed_over;
+mod snapshots;
 mod starting;
 mod supervised;

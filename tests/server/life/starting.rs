@@ -76,11 +76,11 @@ fn more_loops_than_the_machine_has_cores_are_fine() {
 }
 
 #[test]
-fn a_restart_begins_a_new_epoch() {
+fn a_restart_in_memory_alone_begins_a_new_epoch() {
     let home = tempfile::tempdir().unwrap();
     let mut epochs = Vec::new();
     for _ in 0..3 {
-        let broker = Setup::cores(2).state_dir(home.path()).start();
+        let broker = Setup::cores(2).state_dir(home.path()).args(&["--memory-only"]).start();
         let mut viewer = Viewer::open(&broker, "/board");
         let (records, synced) = viewer.snapshot();
         assert_eq!(records[0].rev, 0, "states are kept in memory only");

@@ -74,7 +74,7 @@ fn ready_is_said_when_it_answers_and_stopping_before_it_ends() {
     let status = format!("STATUS=listening on http://{}", broker.address);
     assert_says(&supervisor.hears(), &["READY=1", &status]);
     broker.signal(Signal::SIGTERM);
-    assert_says(&supervisor.hears(), &["STOPPING=1", "STATUS=draining", "EXTEND_TIMEOUT_USEC=10000000"]);
+    assert_says(&supervisor.hears(), &["STOPPING=1", "STATUS=draining", "EXTEND_TIMEOUT_USEC=70000000"]);
     assert_eq!(broker.ended().0, 0);
     assert_eq!(supervisor.hears_within(Duration::from_millis(1)), None, "without a watchdog none is fed");
 }

@@ -25,6 +25,13 @@ export interface LuxOptions {
    * the broker refuses what it gave. The API key never becomes part of an address and is never stored.
    */
   apiKey?: string | (() => string | undefined | Promise<string | undefined>);
+  /**
+   * A short-lived token in place of `apiKey`: best a function that asks your backend for one. It is asked before the
+   * first request, again before the token ends, and whenever the broker refuses one. A stream with the new token takes
+   * over from the old one when it is up, so no listener sees the change. While the function fails it is asked ever
+   * more rarely. It may give what the broker's `_token` answered, as it is.
+   */
+  token?: LuxToken | (() => LuxToken | Promise<LuxToken>);
   /** Whether `load` opens a stream and keeps it open (the default), or asks once. */
   realtime?: boolean;
   /** Milliseconds in which writes are joined, counted from the first of them: 100 unless given. */
@@ -53,6 +60,9 @@ export interface LuxOptions {
   random?: () => number;
   page?: (EventTarget & { document?: { visibilityState: string } }) | null;
 }
+
+/** A token, alone or with its end in Unix milliseconds. What is in a JWT (`iat`, `exp`) is read out of it. */
+export type LuxToken = string | { token: string; expiresAt?: number };
 
 /** A state on its way from one that asked the broker to one that shows it. Plain JSON. */
 export interface LuxInitial<T = any> {
@@ -188,7 +198,7 @@ export type LuxPatch<T> = T extends readonly any[] ? T | null
  * - `live`: the stream is up.
  * - `paused`: the page has been hidden for a minute, and the stream was let go; it is opened again when it is shown.
  * - `offline`: the broker cannot be reached; `retryInMs` says when it is tried again.
- * - `unauthorized`: the broker refuses the API key. Tried again only where `apiKey` is a function, or by `load()`.
+ * - `unauthorized`: the broker refuses the API key or token. Tried again only where it comes from a function, or by `load()`.
  * - `closed`: `close()` was called.
  */
 export type LuxStatus = 'idle' | 'connecting' | 'live' | 'paused' | 'offline' | 'unauthorized' | 'closed';

@@ -10,11 +10,13 @@ const CONNECT_MS = 15_000; // from opening a stream to its snapshot
 const QUIET_MS = 45_000; // a stream that shows no life for one to two of these is asked for some
 const ANSWER_MS = 10_000; // how long that may take
 const WAKE_ANSWER_MS = 4_000; // the same after the page slept, when a dead connection is likely
+const RENEW_AHEAD_MS = 60_000; // a token is renewed so long before it ends, or a third of its life if that is less
 const RETRY_FIRST_MS = 500; // delays double from here …
 const RETRY_MAX_MS = 30_000; // … to here; each is drawn between its half and its whole
 const RESTART_SPREAD_MS = 3_000; // viewers of a restarting broker come back spread over this
 const REQUEST_MS = 30_000; // a request without an answer by then has failed
 const STORE_MS = 1_000; // storage is written at most this often
+const TIMER_MAX_MS = 2 ** 31 - 1; // the longest that timers can wait
 const HIDDEN_TELL_MS = 1_000; // listeners of a hidden page are told at most this often
 const HIDDEN_PAUSE_MS = 60_000; // a page hidden for so long lets its stream go until it is shown
 const KEEPALIVE_BYTES_MAX = 60 * 1024; // browsers let requests of 64 KiB in all outlive their page
@@ -176,7 +178,7 @@ const STATUS = {
 
 /**
  * All decisions: what is known of the key, what is written and not yet acknowledged, and how the stream fares.
- * `world` is asked to open, shut and ping the one stream, to request and abort, to arm timers by name, to
+ * `world` is asked to open, shut and ping streams, to request and abort, to arm timers by name, to
  * store, and to forget the API key; it tells of what happened through the methods without `#`.
  */
 export class Session {
@@ -189,6 +191,8 @@ export class Session {
   #held; // the newest record known: { epoch, rev, updatedAt, exists, deleted, data, source }
   #writes = []; // not yet acknowledged, oldest first; only the first is ever under way
   #stream = { phase: 'idle' }; // its phase, and what that phase has
+  #successor = null; // a stream with a new token, which takes over from a live one when it has its snapshot
+  #renewals = 0; // successors lost in a row
   #loads = []; // who waits for a first answer
   #wanted = false; // whether `load` was ever called
   #exchanges = 0; // numbers streams and requests in the order in which they began
@@ -288,6 +292,7 @@ export class Session {
 
   close() {
     this.#leaving = true;
+    this.#world.timer('renewal', null);
     this.#leave({ phase: 'closed' });
     this.#settleLoads();
     this.flush();
@@ -318,10 +323,11 @@ export class Session {
   }
 
   received(id, text) {
-    const stream = this.#stream;
+    const stream = this.#successor?.id === id ? this.#successor : this.#stream;
     if (id !== stream.id) return;
     stream.heard = true;
     const message = parseJson(text);
+    if (message?.synced === true && stream === this.#successor) this.#takeOver();
     if (message?.synced === true) return this.#synced(String(message.epoch), 'keys' in message);
     const record = recordOf(message, this.#key);
     if (!record) return; // a comment, the answer to a ping, or another key of a wider stream
@@ -330,14 +336,16 @@ export class Session {
   }
 
   /** The stream ended: with a close code, an HTTP answer in place of events, their end, or an error. */
-  closed(id, { code, answer, ended = false, error }) {
+  closed(id, { code, answer, ended = false, error, keyless = false }) {
     const { id: own, kind, opened, phase } = this.#stream;
+    if (id === this.#successor?.id) return this.#successorLost();
     if (id !== own) return;
     this.#leave({ phase: 'waiting' });
+    if (code === 4401 && phase === 'live' && this.#world.renews) return this.#tokenEnded();
     if (code === 4401) return this.#refused(new LuxError('unauthorized', 'the API key is no longer valid', 401));
     if (answer?.status === 401 || answer?.status === 403) return this.#refused(readAnswer(answer).error);
     // A failed handshake does not say why. The same address as an event stream does, or works in its place.
-    if (kind === 'websocket' && !opened) return this.#connect('sse');
+    if (kind === 'websocket' && !opened && !keyless) return this.#connect('sse');
     const restarting = phase === 'live' && (code === 1012 || ended);
     const why = answer ? readAnswer(answer).error : offlineError(error);
     this.#unreached(why, restarting ? this.#random() * RESTART_SPREAD_MS : 0);
@@ -360,6 +368,7 @@ export class Session {
     if (timer === 'window') this.#allDue();
     if (timer === 'retry') this.flush();
     if (timer === 'stream') this.#streamTimer();
+    if (timer === 'renewal') this.#renew();
     if (timer === 'pause') this.#pause();
     if (timer === 'rest') this.#resting = false;
   }
@@ -392,6 +401,46 @@ export class Session {
     this.#stream = { phase: 'connecting', id, kind };
     this.#world.timer('stream', CONNECT_MS);
     this.#world.open({ id, kind, since: this.#held?.epoch ? `${this.#held.epoch}.${this.#held.rev}` : null });
+  }
+
+  /**
+   * The token ends soon. A stream with a new one is opened beside the one that is live, and takes over when it has
+   * its snapshot, so that nobody sees the change.
+   */
+  #renew() {
+    if (this.#successor) return this.#successorLost();
+    this.#world.askAgain();
+    const { phase, kind } = this.#stream;
+    if (phase !== 'live') return; // whatever is opened next asks for a token first
+    const id = ++this.#exchanges;
+    this.#successor = { phase: 'connecting', id, kind, opened: true };
+    this.#world.timer('renewal', CONNECT_MS);
+    this.#world.open({ id, kind, since: this.#held?.epoch ? `${this.#held.epoch}.${this.#held.rev}` : null });
+  }
+
+  #takeOver() {
+    this.#world.shut(this.#stream.id);
+    this.#stream = this.#successor;
+    this.#successor = null;
+    this.#renewals = 0;
+    this.#attempts = 0;
+    this.#world.armRenewal();
+  }
+
+  #successorLost() {
+    this.#world.shut(this.#successor.id);
+    this.#successor = null;
+    this.#world.timer('renewal', Math.round(this.#delay(this.#renewals++)));
+  }
+
+  /** A token has ended that was not renewed in time. At once with a new one, unless that is what just happened. */
+  #tokenEnded() {
+    this.#world.askAgain();
+    if (this.#attempts === 0) {
+      this.#attempts = 1;
+      return this.#begin();
+    }
+    this.#unreached(new LuxError('unauthorized', 'the token has ended', 401));
   }
 
   /** One GET, for who wants no stream. */
@@ -453,7 +502,7 @@ export class Session {
   /** Any frame is a sign of life, and the broker answers this one although it is no command. */
   #ping(ms) {
     Object.assign(this.#stream, { heard: false, pinged: true });
-    this.#world.ping();
+    this.#world.ping(this.#stream.id);
     this.#world.timer('stream', ms);
   }
 
@@ -487,6 +536,8 @@ export class Session {
   #leave(stream) {
     const { phase, id } = this.#stream;
     if (phase === 'connecting' || phase === 'live') this.#world.shut();
+    if (this.#successor) this.#world.timer('renewal', null);
+    this.#successor = null;
     if (phase === 'asking') this.#world.abort(id);
     this.#world.timer('stream', null);
     this.#stream = stream;
@@ -658,18 +709,20 @@ export function composePatches(first, second) {
   return Object.fromEntries(both);
 }
 
-/** Everything outside: timers, requests, the one stream, storage and the API key. */
+/** Everything outside: timers, requests, streams, storage and the API key or token. */
 class World {
   #tell; // (event, ...details): what the session is told
   #options;
   #address;
   #shelf;
+  #random;
   #given; // the state that a server handed over with the page, or null
   #timers = new Map();
   #requests = new Map();
-  #stream = null; // { id, ping, shut }
+  #streams = []; // { id, ping, shut }; two only while one takes over from the other
   #apiKey;
-  #secret; // the API key once it was asked for; a promise
+  #secret; // the API key or token once it was asked for; a promise of { key, lifeMs }
+  #armedFor; // the secret whose end the timer `renewal` is for
 
   constructor(key, options, tell) {
     this.#tell = tell;
@@ -682,7 +735,9 @@ class World {
     this.#address = addresses(key, options);
     this.#shelf = new Shelf(`lux:${this.#address.state}`, key, options);
     this.#given = handedOver(options.initial, key);
-    this.#apiKey = options.apiKey;
+    this.#apiKey = options.token ?? options.apiKey;
+    this.renews = typeof options.token === 'function';
+    this.#random = options.random ?? Math.random;
     this.hasSockets = Boolean(this.#options.WebSocket);
   }
 
@@ -709,7 +764,7 @@ class World {
     const { fetch } = this.#options;
     const response = await fetch(this.#address.state, {
       ...request,
-      headers: { ...headers, ...bearer(await this.#credentials()) },
+      headers: { ...headers, ...bearer((await this.#credentials()).key) },
       keepalive: keepalive && new TextEncoder().encode(request.body).length <= KEEPALIVE_BYTES_MAX,
       cache: 'no-store',
     });
@@ -723,26 +778,41 @@ class World {
   async open({ id, kind, since }) {
     const tell = (event, ...told) => this.#tell(event, id, ...told);
     const stream = { id, ping() {}, shut() {} };
-    this.#stream = stream;
+    this.#streams.push(stream);
+    let keyless = true;
     try {
-      const apiKey = await this.#credentials();
-      if (this.#stream !== stream) return;
+      const { key } = await this.#credentials();
+      keyless = false;
+      if (!this.#streams.includes(stream)) return;
+      if (this.#streams.length === 1) this.armRenewal();
       const { WebSocket, fetch } = this.#options;
       const url = this.#address.stream(kind, since);
       const open = kind === 'websocket' ? openSocket(WebSocket) : openEvents(fetch);
-      Object.assign(stream, open(url, apiKey, tell));
+      Object.assign(stream, open(url, key, tell));
     } catch (error) {
-      tell('closed', { error });
+      tell('closed', { error, keyless });
     }
   }
 
-  ping() {
-    this.#stream?.ping();
+  ping(id) {
+    this.#streams.find((stream) => stream.id === id)?.ping();
   }
 
-  shut() {
-    this.#stream?.shut();
-    this.#stream = null;
+  /** Ends one stream, or all. */
+  shut(id) {
+    const ended = this.#streams.filter((stream) => id === undefined || stream.id === id);
+    this.#streams = this.#streams.filter((stream) => !ended.includes(stream));
+    for (const stream of ended) stream.shut();
+  }
+
+  /** Has the session told, with the timer `renewal`, before the token ends that is held now. */
+  async armRenewal() {
+    const secret = this.#secret;
+    if (!this.renews || secret === this.#armedFor) return;
+    this.#armedFor = secret;
+    const { lifeMs } = (await secret) ?? {};
+    const ahead = Math.min(lifeMs / 3, RENEW_AHEAD_MS) * (0.5 + this.#random() / 2);
+    if (lifeMs > 0 && secret === this.#secret) this.timer('renewal', Math.min(lifeMs - ahead, TIMER_MAX_MS));
   }
 
   /** What a server asked for just now counts more than what was found here, unless that is the same and newer. */
@@ -770,10 +840,11 @@ class World {
     return typeof this.#apiKey === 'function';
   }
 
-  /** The API key. A function is asked once, and again after it failed or its answer was refused. */
+  /** The API key or token. A function is asked once, and again after it failed or its answer was refused. */
   async #credentials() {
     const apiKey = this.#apiKey;
-    const asked = (this.#secret ??= Promise.resolve(typeof apiKey === 'function' ? apiKey() : apiKey));
+    const ask = async () => credentialsOf(typeof apiKey === 'function' ? await apiKey() : apiKey);
+    const asked = (this.#secret ??= ask());
     return asked.catch((error) => {
       if (this.#secret === asked) this.#secret = undefined;
       throw error;
@@ -888,6 +959,17 @@ function addresses(key, { endpoint = '/api/lux', websocketUrl }) {
       return url.href;
     },
   };
+}
+
+/**
+ * What an application gave: an API key, a token, or what `_token` answered, which may be handed on as it is. A token
+ * that says how long it lives is believed without looking at this machine's clock, which may be wrong.
+ */
+function credentialsOf(given) {
+  const { token: key, expiresAt } = isObject(given) ? given : { token: given };
+  const claims = attempt(() => JSON.parse(atob(key.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'))));
+  const lifeMs = (claims?.exp - claims?.iat) * 1000 || expiresAt - Date.now();
+  return { key, lifeMs };
 }
 
 /** What an HTTP answer says: a record and its epoch, or an error, in the broker's words where it spoke. */

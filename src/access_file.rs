@@ -16,18 +16,19 @@ use nix::unistd::Uid;
 use crate::access::{Access, Grant, KeyEntry, keyfile};
 use crate::operator_error::OperatorError;
 use crate::settings::Settings;
+use crate::token_file::load_tokens;
 use crate::toml_lines::Fault;
 
 /// The name in logs of the key that came as `LUX_API_KEY`.
 pub const ENVIRONMENT_KEY_NAME: &str = "LUX_API_KEY";
 
-/// The table of keys that these settings ask for; called again on SIGHUP.
+/// The table of keys that these settings ask for, and whose tokens are believed; called again on SIGHUP.
 ///
 /// # Errors
 /// The key file cannot be read, or its line and what to write there. A broker that runs keeps its old table.
 pub fn load_access(settings: &Settings) -> Result<Access, OperatorError> {
     if settings.insecure_open {
-        return Ok(Access::open());
+        return Ok(Access::open().with_tokens(load_tokens(settings)?));
     }
     let environment = settings.environment_key.as_ref().map(|secret| KeyEntry {
         name: ENVIRONMENT_KEY_NAME.to_owned(),
@@ -36,7 +37,8 @@ pub fn load_access(settings: &Settings) -> Result<Access, OperatorError> {
         expires_at_ms: None,
     });
     // The environment's key stands first: if the file knows the same secret, it must not narrow it.
-    Ok(Access::new(environment.into_iter().chain(read_keys(&settings.keys_file)?).collect()))
+    let keys = environment.into_iter().chain(read_keys(&settings.keys_file)?).collect();
+    Ok(Access::new(keys).with_tokens(load_tokens(settings)?))
 }
 
 /// The file's entries; none if there is no file.
@@ -71,6 +73,20 @@ pub fn revoke_key(path: &Path, name: &str) -> Result<(), OperatorError> {
         let message = format!("{} has no key `{name}`", path.display());
         OperatorError::new(message, "see which there are with `lux key list`")
     })
+}
+
+/// Writes a file for its owner only, unless there is one by then; whether it did.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_if_absent(path: &Path, text: &str) -> Result<bool, OperatorError> {
+    let directory = directory_of(path);
+    make_private_dir(&directory)?;
+    let _lock = lock(&directory).map_err(|error| cannot_write(path, &error))?;
+    if path.exists() {
+        return Ok(false);
+    }
+    write_aside(path, text).map(|()| true).map_err(|error| cannot_write(path, &error))
 }
 
 /// Makes a directory that only its owner may enter, with those above it; one that is there stays as it is.
@@ -251,10 +267,10 @@ mod tests {
         add_key(&settings.keys_file, file_key).unwrap();
         let access = load_access(&settings).unwrap();
         let narrow = access.identify(Some(SECRET), 0).unwrap();
-        assert_eq!(access.name(narrow), "narrow");
+        assert_eq!(access.name(&narrow), "narrow");
         settings.environment_key = Some(Secret::parse(SECRET).unwrap());
         let access = load_access(&settings).unwrap();
-        assert_eq!(access.name(access.identify(Some(SECRET), 0).unwrap()), ENVIRONMENT_KEY_NAME);
+        assert_eq!(access.name(&access.identify(Some(SECRET), 0).unwrap()), ENVIRONMENT_KEY_NAME);
         settings.insecure_open = true;
         assert!(load_access(&settings).unwrap().is_open());
     }

@@ -38,10 +38,6 @@ pub struct Counters {
     pub sent_bytes: u64,
     /// Messages and keys that wait for other cores (gauge).
     pub link_waiting: u64,
-    /// Time that the core's loop was at work, in microseconds.
-    pub busy_us: u64,
-    /// Connections that the kernel did not hand over.
-    pub accept_errors: u64,
     /// Memory promised to peers for what they send and are answered, in bytes (gauge).
     pub peer_bytes: u64,
     /// 1 while newcomers and bodies are refused for want of memory (gauge).
@@ -52,6 +48,10 @@ pub struct Counters {
     pub too_fast: u64,
     /// Lines of the access log that could not be written.
     pub log_lines_dropped: u64,
+    /// Time that the core's loop was at work, in microseconds.
+    pub busy_us: u64,
+    /// Connections that the kernel did not hand over.
+    pub accept_errors: u64,
     /// The snapshots of the process; one core knows.
     pub saved: Option<Saved>,
 }

@@ -34,5 +34,6 @@ pub mod snapshot;
 pub mod snapshot_dir;
 pub mod terms;
 pub mod time;
+pub mod token_file;
 pub mod toml_lines;
 pub mod wire;

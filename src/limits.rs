@@ -102,6 +102,10 @@ pub const TRAILER_BYTES_MAX: usize = 4 * KIB;
 pub const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;
 /// An API key: shorter ones are guessed, longer ones are not keys.
 pub const API_KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=128;
+/// A token: room for some claims and an RSA signature, and well inside a request head.
+pub const TOKEN_BYTES_MAX: usize = 4 * KIB;
+/// Tokens that a core remembers having verified.
+pub const PASSES_MAX: usize = 1_024;
 /// The longest `?wait=`, in seconds; larger ones are taken as this.
 pub const WAIT_SECONDS_MAX: u64 = 60;
 /// The most records in one page of a listing, also the default.
@@ -151,5 +155,6 @@ pub const fn descriptors_reserved(cores: usize) -> usize {
 }
 
 const _: () = assert!(BATCH_BYTES_MAX >= KEY_BYTES_MAX + 256, "a batch holds at least one small record");
+const _: () = assert!(TOKEN_BYTES_MAX <= 4 * KIB, "`TokenFault::text` names it");
 const _: () = assert!(CHUNK_EXTENSION_BYTES_MAX < BODY_BYTES_EXTRA);
 const _: () = assert!(CONTROL_PAYLOAD_BYTES_MAX < 126, "a control frame's length fits its second byte");

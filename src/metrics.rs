@@ -76,9 +76,6 @@ const ROWS: [(Head, Read); 22] = [
     (gauge("lux_link_waiting", "Messages and keys waiting for other cores."), |c, out| {
         out.value(c.link_waiting);
     }),
-    (counter("lux_loop_busy_seconds_total", "Processor time of the core's loop."), |c, out| {
-        out.seconds(c.busy_us);
-    }),
     (gauge("lux_peer_bytes", "Memory promised to peers for requests and answers."), |c, out| {
         out.value(c.peer_bytes);
     }),
@@ -86,13 +83,16 @@ const ROWS: [(Head, Read); 22] = [
         out.value(c.shedding);
     }),
     (counter("lux_turned_away_total", "Connections that were not let in."), |c, out| {
-        out.value(c.turned_away)
+        out.value(c.turned_away);
     }),
     (counter("lux_writes_too_fast_total", "Writes refused because they came too fast."), |c, out| {
         out.value(c.too_fast);
     }),
     (counter("lux_access_log_dropped_total", "Lines of the access log that were dropped."), |c, out| {
         out.value(c.log_lines_dropped);
+    }),
+    (counter("lux_loop_busy_seconds_total", "Processor time of the core's loop."), |c, out| {
+        out.seconds(c.busy_us);
     }),
 ];
 
@@ -140,22 +140,21 @@ fn begin(out: &mut String, Head { name, kind, help }: &Head) {
 
 /// The snapshots belong to the process, so their figures have no core; without snapshots there are none.
 fn render_saved(out: &mut String, saved: &Saved) {
-    let ms = |ms: u64| Seconds(ms * 1000).to_string();
-    for (head, value) in [
-        (gauge("lux_snapshot_age_seconds", "Since everything up to then was on disk."), ms(saved.age_ms)),
-        (gauge("lux_snapshot_bytes", "Size of the snapshot file."), saved.bytes.to_string()),
-        (
-            counter("lux_snapshot_failures_total", "Snapshots that could not be written."),
-            saved.failures.to_string(),
-        ),
-        (
-            gauge("lux_snapshot_write_seconds", "How long the last snapshot took to write."),
-            ms(saved.write_ms),
-        ),
-    ] {
+    let mut row = |head: Head, value: String| {
         begin(out, &head);
         let _ = writeln!(out, "{} {value}", head.name);
-    }
+    };
+    let seconds = |ms: u64| Seconds(ms * 1000).to_string();
+    row(gauge("lux_snapshot_age_seconds", "Since everything up to then was on disk."), seconds(saved.age_ms));
+    row(gauge("lux_snapshot_bytes", "Size of the snapshot file."), saved.bytes.to_string());
+    row(
+        counter("lux_snapshot_failures_total", "Snapshots that could not be written."),
+        saved.failures.to_string(),
+    );
+    row(
+        gauge("lux_snapshot_write_seconds", "How long the last snapshot took to write."),
+        seconds(saved.write_ms),
+    );
 }
 
 /// The names that every exporter in this field uses.

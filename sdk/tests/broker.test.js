@@ -317,6 +317,29 @@ over('a key that is revoked ends the stream; another one brings it back', async 
   assert.equal(fixed.peek().meta.connected, false);
 });
 
+over('a token that ends is followed by the next, and nobody sees it', async (t, broker, options) => {
+  await broker.put('dashboard-main', 0);
+  let asked = 0;
+  const token = async () => {
+    asked += 1;
+    const body = JSON.stringify({ read: ['dashboard-*'], for: '4s' });
+    const headers = { Authorization: `Bearer ${API_KEY}` };
+    return (await fetch(`${broker.endpoint}/_token`, { method: 'POST', headers, body })).json();
+  };
+  const viewer = open(t, broker, { ...options, apiKey: undefined, token });
+  const [statuses, seen] = [[], []];
+  viewer.onStatus((name) => statuses.push(name));
+  await viewer.load((shown) => seen.push(shown));
+  for (let written = 1; asked < 5; written += 1) {
+    const arrived = state(viewer, (shown) => shown === written);
+    await broker.put('dashboard-main', written);
+    await arrived;
+  }
+  assert.deepEqual(statuses.filter((name, at) => name !== statuses[at - 1]), ['idle', 'connecting', 'live']);
+  assert.deepEqual(seen, seen.map((_, at) => at), 'every one of them, once');
+  await assert.rejects(within(viewer.save(1), 'save'), { status: 403 }, 'a token writes nothing');
+});
+
 /** Resolves once the broker takes a key. */
 async function accepted(broker, apiKey) {
   while ((await broker.request('GET', 'dashboard-main', undefined, apiKey)).status === 401);

@@ -217,8 +217,8 @@ test('a session that closes while its API key is sought opens nothing', async ()
 });
 
 test('an API key that cannot be had counts as being offline, and is sought again', async () => {
-  const tries = [Promise.reject(new Error('no token')), Promise.reject(new Error('no token')), API_KEY];
-  tries.slice(0, 2).forEach((failing) => failing.catch(() => {}));
+  const tries = [Promise.reject(new Error('no token')), API_KEY];
+  tries[0].catch(() => {});
   const at = openPage({ apiKey: () => tries.shift() });
   await at.session.load();
   let status;

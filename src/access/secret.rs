@@ -9,7 +9,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::limits::API_KEY_BYTES;
+use super::token::has_its_shape;
+use crate::limits::{API_KEY_BYTES, TOKEN_BYTES_MAX};
 
 /// How many random bytes [`make_secret`] takes: 200 bits, and a whole number of base-32 digits.
 pub const SECRET_RANDOM_BYTES: usize = 25;
@@ -56,6 +57,13 @@ impl Secret {
             return Err(SecretError::Character);
         }
         Ok(Secret(text.to_owned()))
+    }
+
+    /// Takes some text as what is shown to a broker: an API key, or a token in its place.
+    pub fn parse_shown(text: &str) -> Result<Secret, SecretError> {
+        let is_token =
+            has_its_shape(text) && text.len() <= TOKEN_BYTES_MAX && text.bytes().all(is_token_byte);
+        if is_token { Ok(Secret(text.to_owned())) } else { Secret::parse(text) }
     }
 
     /// The key in the clear, for whoever must send it or show it this once.
@@ -131,6 +139,9 @@ mod tests {
         assert_eq!(Secret::parse(&"k".repeat(129)), Err(SecretError::Length));
         assert_eq!(Secret::parse("sixteen bytes ok"), Err(SecretError::Character));
         assert_eq!(Secret::parse("comma,comma,comma"), Err(SecretError::Character));
+        let token = format!("{0}.{0}.{0}", "t".repeat(60));
+        assert_eq!(Secret::parse(&token), Err(SecretError::Length));
+        assert!(Secret::parse_shown(&token).is_ok() && Secret::parse_shown("k").is_err());
     }
 
     #[test]

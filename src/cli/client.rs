@@ -28,7 +28,7 @@ pub struct BrokerArgs {
     #[arg(long, value_name = "URL", env = "LUX_BROKER", default_value = BROKER_DEFAULT, value_parser = BrokerUrl::parse)]
     pub broker: BrokerUrl,
 
-    /// The API key; better set as LUX_API_KEY, since other users of this machine see what is typed
+    /// The API key, or a token; better set as LUX_API_KEY, since other users of this machine see what is typed
     #[arg(long, value_name = "KEY", env = "LUX_API_KEY", hide_env_values = true)]
     api_key: Option<String>,
 }
@@ -84,7 +84,7 @@ impl BrokerArgs {
     /// What was given is no API key. The message does not repeat it.
     pub fn api_key(&self) -> Result<Option<Secret>, Failure> {
         let given = self.api_key.as_deref().map(str::trim).filter(|text| !text.is_empty());
-        given.map(Secret::parse).transpose().map_err(|why| {
+        given.map(Secret::parse_shown).transpose().map_err(|why| {
             let remedy = format!("{why}; set LUX_API_KEY to one that the broker knows");
             Failure::operator("what was given as the API key is none", remedy)
         })

@@ -20,6 +20,7 @@ mod serve;
 mod settings_args;
 mod state_argument;
 mod states;
+mod token;
 mod watch;
 
 use std::process::ExitCode;
@@ -81,6 +82,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Make, list and revoke API keys
     Key(keys::KeyArgs),
+    /// Make a token: a grant to read, for a while
+    Token(token::TokenArgs),
     /// Show, verify, ask for and make licenses
     License(license::LicenseCommandArgs),
     /// Say whether a broker can run here, with which limits, and what to change
@@ -130,6 +133,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Watch(args) => watch::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Key(args) => keys::run(args),
+        Command::Token(args) => token::run(args),
         Command::License(args) => license::run(args),
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args),

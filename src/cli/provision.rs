@@ -110,7 +110,7 @@ mod tests {
         let secret = make_first_key(&settings).unwrap().unwrap();
         let access = load_access(&settings).unwrap();
         let holder = access.identify(Some(secret.reveal()), 0).unwrap();
-        assert!(access.may_read(holder, &crate::key::Pattern::ALL));
+        assert!(access.may_read(&holder, &crate::key::Pattern::ALL));
         assert_eq!(make_first_key(&settings).unwrap(), None);
         let text = std::fs::read_to_string(&settings.keys_file).unwrap();
         assert!(!text.contains(secret.reveal()), "the secret is kept nowhere");

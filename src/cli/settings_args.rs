@@ -148,6 +148,7 @@ impl SettingsArgs {
             snapshot_every_ms: self.snapshot.snapshot_every,
             license: self.license.license,
             allow_origins: self.allow_origin,
+            tokens: None,
             limits: self.limit,
             log_format: self.log.log_format,
             log_level: self.log.log_level,
@@ -164,10 +165,18 @@ impl PlaceArgs {
     /// # Errors
     /// As [`SettingsArgs::resolve`], as far as the file of settings goes.
     pub fn keys_file(self) -> Result<PathBuf, OperatorError> {
+        Ok(self.settings()?.keys_file)
+    }
+
+    /// The settings that follow from the places alone.
+    ///
+    /// # Errors
+    /// As [`PlaceArgs::keys_file`].
+    pub fn settings(self) -> Result<Settings, OperatorError> {
         let places = Places::of_environment();
         let file = read_file(&self, &places)?;
         let flags = Layer { state_dir: self.state_dir, keys_file: self.keys, ..Layer::default() };
-        Ok(Settings::from_layers(flags, file, &places).keys_file)
+        Ok(Settings::from_layers(flags, file, &places))
     }
 }
 

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use compact_str::CompactString;
 
-use crate::access::{Author, HolderId, Origins};
+use crate::access::{Author, Holder, Origins};
 use crate::guard::address::Address;
 use crate::ids::Rev;
 use crate::key::{Key, Pattern};
@@ -35,7 +35,7 @@ pub enum Call {
         /// How long to hold the answer, in milliseconds.
         wait_ms: u64,
         /// Who waits.
-        holder: HolderId,
+        holder: Holder,
     },
     /// One page of a listing, over all cores.
     List(Listing),
@@ -141,7 +141,7 @@ pub struct Viewing {
     /// What the viewer already has of its single key; meaningless ones are dropped before.
     pub since: Option<Rev>,
     /// Who watches.
-    pub holder: HolderId,
+    pub holder: Holder,
     /// For whom a proxy of ours asks; the stream counts as a connection of theirs.
     pub behind: Option<Address>,
     /// How it is spoken to.
@@ -221,7 +221,7 @@ pub enum Reply {
     Outcome(Outcome),
     /// Nothing changed while the peer waited: 304 with this revision.
     Unchanged(Rev),
-    /// A page of a listing: its JSON, whole.
+    /// A page of a listing, or a token: its JSON, whole.
     Page(Bytes),
     /// A file of ours.
     File {

@@ -26,7 +26,7 @@ pub fn allows_origin(head: &Head<'_>, house: &House) -> bool {
 /// What the access log is to say of this request, once it has an answer.
 pub fn visit(head: &Head<'_>, house: &House) -> Visit {
     let guard = &house.guard;
-    let key = guard.holder.get().map_or("", |holder| house.access.name(holder));
+    let key = guard.holder.borrow().as_ref().map_or("", |holder| house.access.name(holder));
     let address = guard.caller.map(|socket| guard.proxies.origin(socket, head));
     Visit::of(head, key, address, guard.clock_us)
 }

@@ -10,6 +10,7 @@ use std::mem;
 
 use crate::conn::call::{Call, Exchange, Format, Question};
 use crate::conn::caller;
+use crate::conn::mint::Mint;
 use crate::conn::route::{self, House, Plan, Write, WriteKind};
 use crate::guard::visit::Visit;
 use crate::limits::{ANSWER_BYTES_MAX, BODY_READ_BYTES, HTTP_BYTES, SMALL_BODY_BYTES};
@@ -64,6 +65,7 @@ struct Body {
 /// What the end of a body leads to.
 enum Then {
     Write(Write),
+    Mint(Mint),
     Exchange(Exchange),
     /// Refused already; the body is only read so that the connection can go on.
     Nothing,
@@ -218,7 +220,7 @@ impl Http {
                 return (bytes.len(), refuse_and_close(error, Format::of_the_unread(&house.origins)));
             }
         };
-        house.guard.holder.set(None);
+        house.guard.holder.replace(None);
         let plan = (house.manners.plan)(&head, house, now);
         if house.guard.keeps_log {
             self.visit = Some(Box::new(caller::visit(&head, house)));
@@ -237,6 +239,8 @@ impl Http {
             (Plan::Body(write), Framing::Length(length)) if length <= rest.len() as u64 => {
                 return self.write_in_one_piece(write, &rest[..length as usize], house);
             }
+            (Plan::Mint(mint), Framing::Empty) => return (0, self.mint(mint, b"", house)),
+            (Plan::Mint(mint), _) => Then::Mint(mint),
             (Plan::Ready(exchange), _) => Then::Exchange(exchange),
             (Plan::Body(write), _) => Then::Write(write),
         };
@@ -292,6 +296,7 @@ impl Http {
             Ok(Progress::Done { used, .. }) => {
                 let step = match body.then {
                     Then::Write(write) => self.finish(write, &body.bytes, house),
+                    Then::Mint(mint) => self.mint(mint, &body.bytes, house),
                     Then::Exchange(exchange) => self.answering(exchange),
                     Then::Nothing => Step::GoOn,
                 };
@@ -300,6 +305,7 @@ impl Http {
             Err(error) => {
                 let format = match body.then {
                     Then::Write(write) => write.format,
+                    Then::Mint(mint) => mint.format,
                     Then::Exchange(exchange) => exchange.format,
                     Then::Nothing => return (bytes.len(), Step::Lost),
                 };
@@ -323,6 +329,13 @@ impl Http {
                 format.close |= error.closes();
                 Step::Refused(error, Box::new(format))
             }
+        }
+    }
+
+    fn mint(&mut self, mint: Mint, body: &[u8], house: &House) -> Step {
+        match mint.carry_out(body, house) {
+            Ok(reply) => self.answering(Exchange { call: Call::Answered(reply), format: mint.format }),
+            Err(error) => Step::Refused(error, Box::new(mint.format)),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::wire::{WireError, query};
 pub(super) fn metrics(head: &Head<'_>, house: &House, now: Now) -> Result<Call, WireError> {
     only_get(head, ALLOW_PAGE)?;
     let holder = identify(head, house, now)?;
-    may_read(house, holder, &Pattern::ALL)?;
+    may_read(house, &holder, &Pattern::ALL)?;
     Ok(Call::Metrics)
 }
 
@@ -24,7 +24,7 @@ pub(super) fn metrics(head: &Head<'_>, house: &House, now: Now) -> Result<Call, 
 pub(super) fn explain(head: &Head<'_>, house: &House, now: Now) -> Result<Call, WireError> {
     only_get(head, ALLOW_PAGE)?;
     let holder = identify(head, house, now)?;
-    may_read(house, holder, &Pattern::ALL)?;
+    may_read(house, &holder, &Pattern::ALL)?;
     for pair in query::pairs(head.query) {
         let (name, value) = pair?;
         if name == "key" {

@@ -6,23 +6,25 @@
 //! Read first: `conn/call.rs`, `wire/request.rs`.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use compact_str::CompactString;
 
-use crate::access::{Access, Author, HolderId, Origins};
-use crate::conn::accept;
-use crate::conn::call::{Call, Cors, Exchange, Format, Listing, Protocol, Question, Reply, Viewing};
+use crate::access::token::Passes;
+use crate::access::{Access, Author, Holder, Origins};
+use crate::conn::call::{Call, Cors, Exchange, Format, Protocol, Question, Reply, Viewing};
 use crate::conn::caller::{allows_origin, behind_proxy};
 use crate::conn::manners::Manners;
-use crate::conn::overview;
+use crate::conn::mint::Mint;
+use crate::conn::{accept, listing, overview};
 use crate::console;
 use crate::guard::Guard;
 use crate::guard::rate::Rate;
 use crate::ids::{Epoch, Rev};
 use crate::key::{Key, Pattern};
-use crate::limits::{LIST_RECORDS_MAX, Limits, WAIT_SECONDS_MAX};
+use crate::limits::{Limits, WAIT_SECONDS_MAX};
 use crate::time::Now;
 use crate::wire::WireError;
 use crate::wire::condition::{self, Conditions};
@@ -39,6 +41,8 @@ pub struct House {
     pub limits: Limits,
     /// Who may do what; replaced whole.
     pub access: Arc<Access>,
+    /// Tokens that were verified lately.
+    pub passes: RefCell<Passes>,
     /// Which pages may read answers and open sockets.
     pub origins: Origins,
     /// What requests and messages come to.
@@ -57,6 +61,8 @@ pub enum Plan {
     Ready(Exchange),
     /// A write that waits for its body.
     Body(Write),
+    /// A wish for a token that waits for its body.
+    Mint(Mint),
 }
 
 /// A granted write without its body.
@@ -86,6 +92,7 @@ pub enum WriteKind {
 
 const ALLOW_KEY: &str = "GET, HEAD, PUT, PATCH, DELETE, OPTIONS";
 pub(super) const ALLOW_PAGE: &str = "GET, HEAD, OPTIONS";
+const ALLOW_TOKEN: &str = "POST, OPTIONS";
 
 /// Decides what a head asks for.
 pub fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError> {
@@ -96,6 +103,7 @@ pub fn plan(head: &Head<'_>, house: &House, now: Now) -> Result<Plan, WireError>
     match head.path.strip_prefix("/api/lux") {
         Some("" | "/") => list(head, house, now, format),
         Some("/_explain") => overview::explain(head, house, now).map(|call| ready(call, format)),
+        Some("/_token") => token(head, house, now, format),
         Some("/stream") => stream(head, house, now, None).map(|call| ready_stream(call, format)),
         Some(rest) if rest.starts_with('/') => match rest[1..].strip_prefix("stream/") {
             Some(pattern) => stream(head, house, now, Some(pattern)).map(|call| ready_stream(call, format)),
@@ -132,6 +140,7 @@ fn prefers_minimal(value: &[u8]) -> bool {
 fn allowed(path: &str) -> &'static str {
     match path.strip_prefix("/api/lux/") {
         None | Some("") => ALLOW_PAGE,
+        Some("_token") => ALLOW_TOKEN,
         Some(rest) if rest == "stream" || rest.starts_with("stream/") => ALLOW_PAGE,
         Some("_explain") => ALLOW_PAGE,
         Some(_) => ALLOW_KEY,
@@ -146,6 +155,17 @@ fn ready(call: Call, format: Format) -> Plan {
 fn ready_stream(call: Call, mut format: Format) -> Plan {
     format.close |= matches!(call, Call::Answered(_));
     ready(call, format)
+}
+
+fn token(head: &Head<'_>, house: &House, now: Now, format: Format) -> Result<Plan, WireError> {
+    let maker = identify(head, house, now)?;
+    if head.method != Method::Post {
+        return Err(WireError::MethodNotAllowed(ALLOW_TOKEN));
+    }
+    match maker {
+        Holder::Token(_) => Err(WireError::Forbidden("make tokens, being one".to_owned())),
+        Holder::Key(_) => Ok(Plan::Mint(Mint { maker, wall_ms: now.wall_ms, format })),
+    }
 }
 
 fn page(head: &Head<'_>, house: &House, now: Now) -> Result<Call, WireError> {
@@ -190,18 +210,18 @@ fn key(
             return Err(WireError::MethodNotAllowed(ALLOW_KEY));
         }
     };
-    if !house.access.may_write(holder, &key) {
+    if !house.access.may_write(&holder, &key) {
         return Err(WireError::Forbidden(format!("write {key}")));
     }
     if house.draining && !house.keeps {
         return Err(WireError::Draining);
     }
-    house.guard.count_write(house.access.name(holder), Rate::new(house.limits.writes_per_api_key), now)?;
-    format.may_read = house.access.may_read(holder, &Pattern::Exact(key.clone()));
+    house.guard.count_write(house.access.name(&holder), Rate::new(house.limits.writes_per_api_key), now)?;
+    format.may_read = house.access.may_read(&holder, &Pattern::Exact(key.clone()));
     // What a patch makes is more than its producer wrote: only a reader sees it.
     format.minimal |= head.method == Method::Patch && !format.may_read;
     let conditions = Conditions::of(head, &house.epoch)?;
-    let by = house.access.author(holder);
+    let by = house.access.author(&holder);
     match kind {
         Some(kind) => Ok(Plan::Body(Write { key, kind, conditions, by, format })),
         None => Ok(ready(Call::Key(Question::Delete { key, conditions, by }), format)),
@@ -223,11 +243,11 @@ fn patch_kind(head: &Head<'_>) -> Result<WriteKind, WireError> {
 fn get(
     head: &Head<'_>,
     house: &House,
-    holder: HolderId,
+    holder: Holder,
     key: Key,
     mut format: Format,
 ) -> Result<Plan, WireError> {
-    may_read(house, holder, &Pattern::Exact(key.clone()))?;
+    may_read(house, &holder, &Pattern::Exact(key.clone()))?;
     format.conditions = Conditions::of(head, &house.epoch)?;
     let mut wait_ms = None;
     for pair in query::pairs(head.query) {
@@ -258,44 +278,10 @@ fn wait(value: &str) -> Result<u64, WireError> {
 fn list(head: &Head<'_>, house: &House, now: Now, mut format: Format) -> Result<Plan, WireError> {
     let holder = identify(head, house, now)?;
     only_get(head, ALLOW_PAGE)?;
-    let mut listing =
-        Listing { prefix: CompactString::default(), after: None, limit: LIST_RECORDS_MAX, with_data: true };
-    for pair in query::pairs(head.query) {
-        let (name, value) = pair?;
-        match name.as_ref() {
-            "prefix" => listing.prefix = prefix(value.strip_suffix('*').unwrap_or(&value))?,
-            "after" => listing.after = Some(prefix(&value)?),
-            "limit" => listing.limit = limit(&value)?,
-            "data" => listing.with_data = with_data(&value)?,
-            _ => {}
-        }
-    }
-    may_read(house, holder, &Pattern::Prefix(listing.prefix.clone()))?;
+    let listing = listing::of_query(head.query)?;
+    may_read(house, &holder, &Pattern::Prefix(listing.prefix.clone()))?;
     format.with_data = listing.with_data;
     Ok(ready(Call::List(listing), format))
-}
-
-/// The beginning of a key. A caller who takes `device-*` for it, as people write, drops the star first.
-fn prefix(value: &str) -> Result<CompactString, WireError> {
-    match Pattern::parse(format!("{value}*").as_bytes()).map_err(WireError::BadKey)? {
-        Pattern::Prefix(prefix) => Ok(prefix),
-        Pattern::Exact(_) => unreachable!("it ends in a star"),
-    }
-}
-
-fn limit(value: &str) -> Result<usize, WireError> {
-    match value.parse::<usize>() {
-        Ok(limit) if limit >= 1 => Ok(limit.min(LIST_RECORDS_MAX)),
-        Ok(_) | Err(_) => Err(WireError::BadQuery("limit", "a whole number, 1 to 1000")),
-    }
-}
-
-fn with_data(value: &str) -> Result<bool, WireError> {
-    match value {
-        "0" => Ok(false),
-        "1" => Ok(true),
-        _ => Err(WireError::BadQuery("data", "0 or 1")),
-    }
 }
 
 fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) -> Result<Call, WireError> {
@@ -304,11 +290,10 @@ fn stream(head: &Head<'_>, house: &House, now: Now, path_pattern: Option<&str>) 
     let handshake = if wants_socket { Some(upgrade::handshake(head)?) } else { None };
     only_get(head, ALLOW_PAGE)?;
     let secret = head.bearer().or(query.api_key.as_deref()).or(handshake.as_ref().and_then(|h| h.key));
-    let holder = house.access.identify(secret, now.wall_ms)?;
-    house.guard.holder.set(Some(holder));
+    let holder = identify_as(secret, house, now)?;
     let patterns = stream_patterns(path_pattern, &query, house)?;
     for pattern in &patterns {
-        may_read(house, holder, pattern)?;
+        may_read(house, &holder, pattern)?;
     }
     if !allows_origin(head, house) {
         return Err(WireError::OriginRefused);
@@ -388,13 +373,17 @@ fn stream_patterns(
     Ok(patterns)
 }
 
-pub(super) fn identify(head: &Head<'_>, house: &House, now: Now) -> Result<HolderId, WireError> {
-    let holder = house.access.identify(head.bearer(), now.wall_ms)?;
-    house.guard.holder.set(Some(holder));
+pub(super) fn identify(head: &Head<'_>, house: &House, now: Now) -> Result<Holder, WireError> {
+    identify_as(head.bearer(), house, now)
+}
+
+fn identify_as(secret: Option<&str>, house: &House, now: Now) -> Result<Holder, WireError> {
+    let holder = house.access.identify_with(&mut house.passes.borrow_mut(), secret, now.wall_ms)?;
+    house.guard.holder.replace(Some(holder.clone()));
     Ok(holder)
 }
 
-pub(super) fn may_read(house: &House, holder: HolderId, pattern: &Pattern) -> Result<(), WireError> {
+pub(super) fn may_read(house: &House, holder: &Holder, pattern: &Pattern) -> Result<(), WireError> {
     match house.access.may_read(holder, pattern) {
         true => Ok(()),
         false => Err(WireError::Forbidden(format!("read {pattern}"))),

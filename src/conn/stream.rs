@@ -5,9 +5,12 @@
 //!
 //! Read first: `wire/frame.rs`, `wire/message.rs`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use crate::access::HolderId;
+use crate::access::token::Pass;
+use crate::access::{Holder, HolderId};
 use crate::conn::manners::Message;
 use crate::conn::outbox::Dialect;
 use crate::conn::route::House;
@@ -20,8 +23,9 @@ use crate::wire::{Progress, WireError, event};
 
 /// A viewer's side of the conversation.
 pub struct Stream {
-    /// Who watches, for grants that change.
-    pub holder: HolderId,
+    /// Who watches, in its two parts: as a whole it would take 8 bytes more, of every viewer.
+    key: HolderId,
+    pass: Option<Arc<Pass>>,
     /// One key was named in the path: no commands, and event ids.
     pub single: bool,
     is_socket: bool,
@@ -33,7 +37,7 @@ pub struct Stream {
     pub given_up: Option<Box<GivenUp>>,
     /// When it became a viewer, in whole seconds of Unix time.
     pub opened_s: u32,
-    /// Of a WebSocket.
+    /// Of no use to events; a type of its own for them would take 8 bytes more.
     reader: FrameReader,
 }
 
@@ -89,19 +93,42 @@ pub enum Said {
 
 impl Stream {
     /// A viewer over WebSocket.
-    pub fn socket(holder: HolderId, single: bool) -> Stream {
+    pub fn socket(holder: Holder, single: bool) -> Stream {
         Stream::new(holder, single, true)
     }
 
     /// A viewer over Server-Sent Events.
-    pub fn events(holder: HolderId, single: bool) -> Stream {
+    pub fn events(holder: Holder, single: bool) -> Stream {
         Stream::new(holder, single, false)
     }
 
-    fn new(holder: HolderId, single: bool, is_socket: bool) -> Stream {
-        let reader = FrameReader::default();
-        let (later, given_up) = (None, None);
-        Stream { holder, single, is_socket, pings_unanswered: 0, later, given_up, opened_s: 0, reader }
+    fn new(holder: Holder, single: bool, is_socket: bool) -> Stream {
+        let mut stream = Stream {
+            key: HolderId(0),
+            pass: None,
+            single,
+            pings_unanswered: 0,
+            later: None,
+            given_up: None,
+            is_socket,
+            opened_s: 0,
+            reader: FrameReader::default(),
+        };
+        stream.set_holder(holder);
+        stream
+    }
+
+    /// Who watches, for grants that change.
+    pub fn holder(&self) -> Holder {
+        self.pass.clone().map_or(Holder::Key(self.key), Holder::Token)
+    }
+
+    /// It is somebody else in a table that was made anew.
+    pub fn set_holder(&mut self, holder: Holder) {
+        (self.key, self.pass) = match holder {
+            Holder::Key(key) => (key, None),
+            Holder::Token(pass) => (HolderId(0), Some(pass)),
+        };
     }
 
     /// Whether it is a WebSocket.
@@ -217,4 +244,18 @@ pub fn heed(message: Message, single: bool, limits: &Limits) -> Said {
 /// An error message to a viewer whose stream goes on.
 pub fn complain(error: &WireError) -> Said {
     Said::Answer(Bytes::from(frame::text(&error.to_json())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_viewer_who_shows_a_token_takes_no_more_room() {
+        assert_eq!(
+            size_of::<Stream>(),
+            5 * size_of::<usize>(),
+            "one more, and the heap gives it 16 bytes more"
+        );
+    }
 }

@@ -5,7 +5,7 @@
 //!
 //! Read first: `conn/call.rs`.
 
-use crate::access::HolderId;
+use crate::access::Holder;
 use crate::conn::call::{Format, Listing};
 use crate::conn::explain::Part;
 use crate::counters::Counters;
@@ -23,7 +23,7 @@ pub enum Waiting {
         /// How to answer.
         format: Format,
         /// Who waits, for grants that change.
-        holder: HolderId,
+        holder: Holder,
     },
     /// A page: this core's part, and those of the others as they come.
     List {

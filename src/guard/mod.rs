@@ -13,11 +13,11 @@ pub mod rate;
 pub mod tally;
 pub mod visit;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use compact_str::CompactString;
 
-use crate::access::HolderId;
+use crate::access::Holder;
 use crate::guard::address::Address;
 use crate::guard::forwarded::Proxies;
 use crate::guard::rate::Rate;
@@ -39,7 +39,7 @@ pub struct Guard {
     /// Bytes that bodies may still take before the memory mark.
     pub room_bytes: usize,
     /// Who the request being read was found to come from.
-    pub holder: Cell<Option<HolderId>>,
+    pub holder: RefCell<Option<Holder>>,
     writes: RefCell<Tally<CompactString>>,
 }
 

@@ -59,6 +59,7 @@ use crate::settings::Settings;
 use crate::shard::owner::Owner;
 use crate::shard::saving::Restored;
 use crate::shard::{Config, Shard};
+use crate::token_file;
 
 /// How long a stop may take beyond draining: viewers' last frames, lingering connections, the process's end.
 const STOP_BEYOND_DRAIN: Duration = Duration::from_secs(5);
@@ -91,11 +92,11 @@ struct Start {
     share: Option<Share>,
     stopping: Stopping,
     pulse: Pulse,
-    began: Began,
     proxies: Proxies,
     journal: Option<Journal>,
     /// What it begins with, and its line to whoever writes snapshots; none without snapshots.
     kept: Option<(Restored, Saver)>,
+    began: Began,
 }
 
 impl Broker {
@@ -114,6 +115,7 @@ impl Broker {
     pub fn start_with(settings: Settings, manners: Manners) -> Result<Broker, OperatorError> {
         settings.check()?;
         let began = Began::now();
+        make_token_key(&settings);
         let access = Arc::new(load_access(&settings)?);
         let (listeners, is_shared) = listeners(&settings)?;
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
@@ -156,8 +158,8 @@ impl Broker {
             let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
             let proxies = Proxies::new(settings.trusted_proxies.clone());
             let journal = access_log.as_ref().map(Writer::journal);
-            let (cores, kept) = (settings.cores, kept.as_mut().and_then(Iterator::next));
-            let began = began.clone();
+            let (cores, began) = (settings.cores, began.clone());
+            let kept = kept.as_mut().and_then(Iterator::next);
             let start = Start {
                 config,
                 manners,
@@ -180,7 +182,6 @@ impl Broker {
             }
             return Err(error);
         }
-        began.is_ready();
         let saving = match beginning {
             Some(beginning) => {
                 let bells = desk.bells().clone();
@@ -188,6 +189,7 @@ impl Broker {
             }
             None => None,
         };
+        began.is_ready();
         tracing::info!(%address, cores = settings.cores, epoch = epoch.as_str(), "the broker listens");
         let license = find_and_log(&settings);
         desk.tell_all(|| Command::License(license.clone()));
@@ -259,6 +261,7 @@ impl Broker {
 
     fn reload(&mut self) {
         self.supervisor.reloading();
+        make_token_key(&self.settings);
         if let Some(access_log) = &self.access_log {
             access_log.reopen();
         }
@@ -292,6 +295,13 @@ fn wait_for_all(
     let all: Vec<_> = (0..cores).map(|_| readiness.recv().unwrap_or_else(|_| early())).collect();
     let nobody_serves = all.iter().all(Result::is_err);
     all.into_iter().collect::<Result<(), _>>().map_err(|error| (error, nobody_serves))
+}
+
+/// A broker has a secret to sign tokens with; where none can be kept it does without, and says so.
+fn make_token_key(settings: &Settings) {
+    if let Err(error) = token_file::make_own_key(settings) {
+        tracing::warn!(%error, "there is no secret to sign tokens with; `lux token` and _token do not work");
+    }
 }
 
 /// Tells the broker of this process to stop, as SIGTERM does.
@@ -379,8 +389,9 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         match Door::new(listener, share) {
             Ok(door) => {
                 let _ = ready.send(Ok(()));
-                let worker = Worker::new(shard, others, port, door, stopping, pulse, began, saver)
-                    .with_journal(journal);
+                let worker = Worker::new(shard, others, port, door, stopping, pulse, began)
+                    .with_journal(journal)
+                    .with_saver(saver);
                 // As a task beside the one that hears the kernel, it runs in the same round as that one.
                 if let Err(error) = tokio_uring::spawn(worker.run()).await {
                     std::panic::resume_unwind(error.into_panic());

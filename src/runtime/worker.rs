@@ -57,10 +57,10 @@ pub struct Worker {
     timer_at: Deadline,
     stopping: Stopping,
     pulse: Pulse,
-    began: Began,
     journal: Option<Journal>,
     /// The line to whoever writes snapshots.
     saver: Option<Saver>,
+    began: Began,
 }
 
 impl Worker {
@@ -73,7 +73,6 @@ impl Worker {
         stopping: Stopping,
         pulse: Pulse,
         began: Began,
-        saver: Option<Saver>,
     ) -> Worker {
         Worker {
             shard,
@@ -90,13 +89,19 @@ impl Worker {
             pulse,
             began,
             journal: None,
-            saver,
+            saver: None,
         }
     }
 
     /// The same core, which writes down what was asked.
     pub fn with_journal(mut self, journal: Option<Journal>) -> Worker {
         self.journal = journal;
+        self
+    }
+
+    /// The same core, which hands its states to whoever writes snapshots.
+    pub fn with_saver(mut self, saver: Option<Saver>) -> Worker {
+        self.saver = saver;
         self
     }
 

@@ -18,13 +18,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Layer, LimitName, Places, expand_home, parse_cores, parse_listen, parse_snapshot_every};
+use super::{Layer, LimitName, Places, expand_home, parse_cores, parse_listen, parse_snapshot_every, tokens};
 use crate::access::check_origin;
 use crate::guard::address::Network;
 use crate::operator_error::OperatorError;
 use crate::toml_lines::{Document, Fault, Field, Table};
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "listen",
     "cores",
     "state_dir",
@@ -35,6 +35,7 @@ const NAMES: [&str; 14] = [
     "allow_origin",
     "log_format",
     "log_level",
+    "tokens",
     "trusted_proxies",
     "access_log",
     "access_log_file",
@@ -81,6 +82,7 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
         "allow_origin" => layer.allow_origins = origins(field)?,
         "log_format" => layer.log_format = Some(value(field, str::parse)?),
         "log_level" => layer.log_level = Some(field.text()?.to_owned()),
+        "tokens" => layer.tokens = Some(tokens::read(field.table()?, home)?),
         "trusted_proxies" => layer.trusted_proxies = networks(field)?,
         "access_log" => layer.access_log = Some(value(field, str::parse)?),
         "access_log_file" => layer.access_log_file = Some(path(field, home)?),
@@ -94,13 +96,22 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
     Ok(())
 }
 
-fn value<T, E: ToString>(field: &Field<'_>, parse: impl Fn(&str) -> Result<T, E>) -> Result<T, Fault> {
+/// A value that some function understands.
+pub(super) fn value<T, E: ToString>(
+    field: &Field<'_>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<T, Fault> {
     let wrong = |remedy: E| field.fault(format!("`{}` cannot be this", field.name), remedy.to_string());
     parse(&field.text_or_plain()?).map_err(wrong)
 }
 
 fn path(field: &Field<'_>, home: Option<&Path>) -> Result<PathBuf, Fault> {
-    match field.text()? {
+    path_of(field, field.text()?, home)
+}
+
+/// A path in a field, which may hold several.
+pub(super) fn path_of(field: &Field<'_>, text: &str, home: Option<&Path>) -> Result<PathBuf, Fault> {
+    match text {
         "" => Err(field.fault(format!("`{}` is empty", field.name), "write a path, or take the line out")),
         text => Ok(expand_home(text, home)),
     }
@@ -202,24 +213,31 @@ mod tests {
     fn the_shipped_file_names_every_setting_once() {
         let (text, settings) = shipped();
         assert!(parse(&text, None).is_ok(), "it can be used as it is");
-        let (own, limits) = text.split_once("\n[limits]\n").unwrap();
+        let (own, rest) = text.split_once("\n[limits]\n").unwrap();
+        let (limits, tokens) = rest.split_once("\n[tokens]\n").unwrap();
         let times = |part: &str, name: &str| {
             let begins = |line: &&str| line.trim_start_matches('#').starts_with(&format!("{name} = "));
             part.lines().filter(begins).count()
         };
-        for name in NAMES.iter().filter(|name| **name != "limits") {
+        for name in NAMES.iter().filter(|name| !["limits", "tokens"].contains(*name)) {
             assert_eq!(times(own, name), 1, "{name}");
         }
         for limit in &super::super::LIMIT_NAMES {
             assert_eq!(times(limits, limit.name), 1, "{}", limit.name);
         }
-        assert_eq!(settings.len(), NAMES.len() - 1 + super::super::LIMIT_NAMES.len(), "and nothing else");
+        for name in tokens::NAMES {
+            assert_eq!(times(tokens, name), 1, "{name}");
+        }
+        let all = NAMES.len() - 2 + super::super::LIMIT_NAMES.len() + tokens::NAMES.len();
+        assert_eq!(settings.len(), all, "and nothing else");
     }
 
     #[test]
     fn the_shipped_file_says_the_defaults() {
         let (text, _) = shipped();
         // Every setting that is a remark, without its `#`: the same broker comes out.
+        // Those of [tokens] are examples: there is no provider by default.
+        let defaults = text.split_once("\n[tokens]\n").unwrap().0;
         let uncomment = |line: &str| match line.strip_prefix('#') {
             Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
             Some(_) | None => format!("{line}\n"),
@@ -228,7 +246,7 @@ mod tests {
         let settle = |text: &str| {
             super::super::Settings::from_layers(Layer::default(), parse(text, None).unwrap(), &places)
         };
-        let (short, long) = (settle(&text), settle(&text.lines().map(uncomment).collect::<String>()));
+        let (short, long) = (settle(&text), settle(&defaults.lines().map(uncomment).collect::<String>()));
         assert_eq!(format!("{:?}", short.limits), format!("{:?}", long.limits));
         assert_eq!((short.listen, &short.log), (long.listen, &long.log));
         assert_eq!(short.access_log.format, long.access_log.format);

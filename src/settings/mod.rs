@@ -10,6 +10,7 @@ mod access_log;
 pub mod file;
 mod limit_names;
 mod places;
+pub mod tokens;
 pub mod units;
 
 use std::fmt;
@@ -25,6 +26,7 @@ use crate::operator_error::OperatorError;
 pub use access_log::{AccessLog, AccessLogFormat};
 pub use limit_names::{LIMIT_NAMES, LimitKind, LimitName};
 pub use places::Places;
+pub use tokens::TokenSettings;
 
 /// Where the broker listens unless told otherwise: this machine only.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7373);
@@ -60,6 +62,8 @@ pub struct Settings {
     pub allow_origins: Vec<String>,
     /// `LUX_API_KEY`: one key with read and write on everything, beside those in the file.
     pub environment_key: Option<Secret>,
+    /// Whose tokens are believed.
+    pub tokens: TokenSettings,
     /// Every bound.
     pub limits: Limits,
     /// The TOML file that some of this came from.
@@ -110,6 +114,8 @@ pub struct Layer {
     pub license: Option<PathBuf>,
     /// See [`Settings::allow_origins`].
     pub allow_origins: Vec<String>,
+    /// See [`Settings::tokens`].
+    pub tokens: Option<TokenSettings>,
     /// Limits by name, with their values in the limit's own unit.
     pub limits: Vec<(&'static LimitName, u64)>,
     /// See [`LogSettings::format`].
@@ -139,6 +145,7 @@ impl Settings {
             insecure_open: false,
             allow_origins: Vec::new(),
             environment_key: None,
+            tokens: TokenSettings::default(),
             limits: Limits::default(),
             config_file: None,
             log: LogSettings::default(),
@@ -168,6 +175,7 @@ impl Settings {
                 .unwrap_or(defaults.snapshot_every_ms),
             license: flags.license.or(file.license),
             allow_origins,
+            tokens: file.tokens.unwrap_or(defaults.tokens),
             limits,
             log: LogSettings {
                 format: flags.log_format.or(file.log_format).unwrap_or_default(),

@@ -48,6 +48,8 @@ pub struct Census {
     pub link_owed: usize,
     /// Looks at connections that are armed, outdated ones included.
     pub looks: usize,
+    /// Whoever watches with a token.
+    pub token_holders: usize,
     /// Places in the lists of connections to send to, to read from and to close.
     pub lines: usize,
     /// Memory promised to peers for what they send and are answered.
@@ -91,6 +93,7 @@ impl Shard {
             link_owed: self.links.iter().map(|link| link.owed.len()).sum(),
             link_messages: self.links.iter().map(|link| link.len() - link.owed.len()).sum(),
             looks: self.timers.len(),
+            token_holders: self.expiring.len(),
             lines: self.ready.len() + self.resumed.len() + self.closes.len(),
             viewers: self.counters.viewers as usize,
             peer_bytes: self.memory.used_bytes(),

@@ -104,6 +104,7 @@ impl Shard {
 
     /// Takes a connection out of everything it takes part in.
     pub(super) fn retire(&mut self, id: ConnId, life: Life) {
+        self.forget_expiry(id);
         let Some(conn) = self.conns.get_mut(id) else { return };
         if conn.life == Life::Open && conn.is_viewer() {
             self.counters.viewers -= 1;

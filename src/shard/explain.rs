@@ -135,7 +135,7 @@ impl Shard {
         let watch = conn.watches.iter().find(|watch| is_of_key(watch.place))?;
         Some(Slow {
             pattern: self.pattern_of(watch.place).to_string(),
-            holder: self.house.access.name(stream.holder).to_owned(),
+            holder: self.house.access.name(&stream.holder()).to_owned(),
             is_socket: stream.is_socket(),
             opened_s: stream.opened_s,
             has: has(conn, key, entry),

@@ -32,7 +32,8 @@ mod told;
 mod viewers;
 mod writes;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::access::{Access, Origins};
@@ -97,6 +98,8 @@ pub struct Shard {
     timers: Timers,
     /// When a key of the table expires next, Unix milliseconds.
     next_expiry_ms: Option<u64>,
+    /// Who watches with a token, by when it expires, Unix milliseconds.
+    expiring: BTreeSet<(u64, ConnId)>,
     /// Connections that there are descriptors for.
     descriptors: usize,
     /// Keys that have a newer record of which nobody was told yet.
@@ -143,6 +146,7 @@ impl Shard {
                 epoch,
                 limits,
                 access,
+                passes: RefCell::default(),
                 origins,
                 manners: Manners::default(),
                 draining: false,
@@ -158,6 +162,7 @@ impl Shard {
             joinings: 0,
             timers: Timers::default(),
             next_expiry_ms,
+            expiring: BTreeSet::new(),
             descriptors,
             changed: Vec::new(),
             answering: VecDeque::new(),
@@ -242,6 +247,7 @@ impl Shard {
         if self.next_expiry_ms.is_some_and(|at| at <= now.wall_ms) {
             self.check_holders();
         }
+        self.end_expired();
         self.memory.look(self.mark_bytes(), now);
     }
 
@@ -249,6 +255,7 @@ impl Shard {
     pub fn reload(&mut self, access: Arc<Access>, now: Now) {
         self.now = now;
         let old = std::mem::replace(&mut self.house.access, access);
+        self.house.passes.borrow_mut().clear();
         self.carry_holders_over(&old);
         self.check_holders();
     }
@@ -260,7 +267,9 @@ impl Shard {
 
     /// When [`Shard::woken`] is due next.
     pub fn deadline(&self) -> Deadline {
-        let expiry_in_ms = self.next_expiry_ms.map(|at| at.saturating_sub(self.now.wall_ms));
+        let token = self.expiring.first().map(|(at, _)| *at);
+        let expiry_in_ms =
+            self.next_expiry_ms.into_iter().chain(token).min().map(|at| at.saturating_sub(self.now.wall_ms));
         let expiry = expiry_in_ms.map_or(Deadline::NEVER, |ms| self.now.after(ms));
         self.timers.soonest().min(expiry).min(self.memory.deadline())
     }

@@ -67,6 +67,7 @@ impl Shard {
     }
 
     pub(super) fn answer_poll(&mut self, id: ConnId, reply: &Reply) {
+        self.forget_expiry(id);
         if let Some(Waiting::Poll { format, .. }) = self.take_waiting(id) {
             self.leave_everything(id);
             self.answer_late(id, reply, &format);

@@ -161,9 +161,10 @@ impl Shard {
     fn check_command(&self, id: ConnId, command: &Command) -> Result<(), WireError> {
         let Some(conn) = self.conns.get(id) else { return Ok(()) };
         let Speech::Stream(stream) = &conn.speech else { return Ok(()) };
+        let holder = stream.holder();
         let subscribe = command.subscribe.as_deref().unwrap_or_default();
         for pattern in subscribe {
-            if !self.house.access.may_read(stream.holder, pattern) {
+            if !self.house.access.may_read(&holder, pattern) {
                 return Err(WireError::Forbidden(format!("read {pattern}")));
             }
         }

@@ -82,8 +82,8 @@ impl Shard {
             .unwrap_or_else(|| self.store.find_or_make(key, hash, true, || groups.of(key.as_str(), true)));
         let record = draft.seal(key, self.store.next_rev(id), self.stamp(id));
         self.store.replace(id, record.clone());
-        self.note_pace(id);
         self.store.sign(id, by);
+        self.note_pace(id);
         let writes = &mut self.counters.writes;
         *(if is_new { &mut writes.created } else { &mut writes.replaced }) += 1;
         (Outcome::Written { record, created: is_new }, Some(id))
@@ -113,13 +113,16 @@ impl Shard {
         }
         let deletion = Record::deletion(key, self.store.next_rev(id), self.stamp(id));
         self.store.replace(id, deletion.clone());
-        self.note_pace(id);
         self.store.sign(id, by);
+        self.note_pace(id);
         self.counters.writes.deleted += 1;
         (Outcome::Deleted(deletion), Some(id))
     }
 
     fn refuse(&mut self, outcome: Outcome) -> (Outcome, Option<KeyId>) {
+        if let Outcome::Refused(error) = &outcome {
+            self.note_refusal(error);
+        }
         let writes = &mut self.counters.writes;
         *(match outcome {
             Outcome::Conflict(_) => &mut writes.conflict,
@@ -128,9 +131,6 @@ impl Shard {
                 &mut writes.refused
             }
         }) += 1;
-        if let Outcome::Refused(error) = &outcome {
-            self.note_refusal(error);
-        }
         (outcome, None)
     }
 

@@ -48,6 +48,12 @@ pub enum WireError {
     BadCondition(&'static str),
     /// No valid API key: 401.
     Unauthorized,
+    /// A token that is not good: 401. What is wrong with it.
+    BadToken(&'static str),
+    /// A wish for a token that cannot be met: 400. Why not.
+    NoToken(String),
+    /// There is nothing to sign tokens with: 503.
+    NoTokenKey,
     /// Outside the key's grant: 403. What the grant lacks, as `read device-*`.
     Forbidden(String),
     /// A browser's page from an origin that is not allowed: 403.

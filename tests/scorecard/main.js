@@ -29,5 +29,5 @@ async function keep({ path, results }) {
 
 main().then((code) => process.exit(code), (error) => {
   console.error(`scripts/scorecard: ${error.message}`);
-  process.exit(error.code === 2 ? 2 : 1);
+  process.exit(error.code === 2 || String(error.code).startsWith('ERR_PARSE_ARGS') ? 2 : 1);
 });

@@ -24,7 +24,7 @@ export async function scorecard({ only = [], broker, apiKey = API_KEY, into, say
   const folder = join(into, when.replace(/\.\d+/, '').replaceAll(':', ''));
   await mkdir(folder, { recursive: true });
   const wanted = CASES.filter((one) => only.length === 0 || only.includes(one.folder));
-  if (wanted.length === 0) throw new Error(`no such use case; there are ${CASES.map((one) => one.folder).join(', ')}`);
+  if (wanted.length === 0) throw Object.assign(new Error(`no such use case; there are ${CASES.map((one) => one.folder).join(', ')}`), { code: 2 });
   const house = await House.open(broker, apiKey);
   const results = [];
   try {

@@ -11,7 +11,6 @@ use crate::client::Mode;
 use crate::expect::{Ask, Condition};
 use crate::plan::{Fault, Role};
 use crate::speech::http::Request;
-use crate::table::secret;
 use crate::world::{Word, World};
 
 /// Rounds in which a healed world must come to rest; each of them moves whatever can move.
@@ -178,10 +177,10 @@ fn speak_last_words(world: &mut World) -> Kept {
             let Some((sock, core)) = fresh_line(world, client) else { return Ok(()) };
             let bytes = world.with_client(client, core, |client, sight| match (round + key) % 3 {
                 2 => {
-                    let holder = secret(client.holder);
+                    let holder = sight.table.shown(client.holder);
                     let name = sight.truth.name(key).to_owned();
                     let ask = Ask::Delete { key, condition: Condition::None };
-                    client.ask(ask, Request::new("DELETE", &format!("/api/lux/{name}"), &holder), sight)
+                    client.ask(ask, Request::new("DELETE", &format!("/api/lux/{name}"), holder), sight)
                 }
                 _ => client.write_if(key, false, Condition::None, sight),
             });
@@ -201,7 +200,7 @@ fn read_everywhere(world: &mut World) -> Kept {
         let Some((sock, core)) = fresh_line(world, client) else { return Ok(()) };
         let bytes = world.with_client(client, core, |client, sight| {
             let target = format!("/api/lux/{}", sight.truth.name(key));
-            let request = Request::new("GET", &target, &secret(client.holder));
+            let request = Request::new("GET", &target, sight.table.shown(client.holder));
             client.ask(Ask::Get { key, have: None, bare: false }, request, sight)
         });
         world.say(sock, &bytes, false);

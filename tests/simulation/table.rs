@@ -7,10 +7,12 @@
 
 use std::sync::Arc;
 
+use lux::access::token::{TokenKey, Tokens};
 use lux::access::{Access, Grant, KeyEntry, hash};
 use lux::key::Pattern;
 
 use crate::dice::Dice;
+use crate::plan::Role;
 
 /// What one API key may do.
 #[derive(Clone, Debug)]
@@ -21,6 +23,14 @@ pub struct Holder {
     pub write: Vec<String>,
     /// When it expires, by the wall clock.
     pub expires: Option<u64>,
+    /// It shows a token that was made with its API key, in place of that, and when the token ends.
+    pub token_ends: Option<u64>,
+}
+
+impl Holder {
+    fn ends(&self) -> Option<u64> {
+        self.expires.into_iter().chain(self.token_ends).min()
+    }
 }
 
 /// One table of API keys.
@@ -30,11 +40,36 @@ pub struct Table {
     pub holders: Vec<Option<Holder>>,
     /// The same, as the broker takes it.
     pub access: Arc<Access>,
+    /// What each of them shows: its API key, or a token.
+    shown: Arc<Vec<String>>,
 }
 
 /// The text of an API key.
 pub fn secret(holder: usize) -> String {
     format!("lux_simulated-holder-{holder:04}")
+}
+
+/// Whose tokens the broker believes: its own. All of them are made before anything happens.
+fn tokens() -> Tokens {
+    let key = TokenKey::secret(Some("simulated".to_owned()), b"thirty-two bytes that nobody draws")
+        .expect("long enough");
+    Tokens::default().with_own(vec![key], 86_400_000)
+}
+
+fn patterns(texts: &[String]) -> Vec<Pattern> {
+    texts.iter().filter_map(|text| Pattern::parse(text.as_bytes()).ok()).collect()
+}
+
+/// What a holder shows at the beginning, and so to the end.
+fn shown(at: usize, holder: &Option<Holder>, wall_ms: u64) -> String {
+    match holder.as_ref().and_then(|holder| Some((holder, holder.token_ends?))) {
+        None => secret(at),
+        Some((holder, ends)) => {
+            let life_ms = ends - wall_ms;
+            let minted = tokens().mint(&patterns(&holder.read), life_ms, wall_ms, Some(&hash(&secret(at))));
+            minted.expect("it is within its bounds").token
+        }
+    }
 }
 
 /// Whether a pattern names a key.
@@ -54,10 +89,7 @@ pub fn covers(pattern: &str, other: &str) -> bool {
 
 impl Table {
     /// A table of these.
-    pub fn new(holders: Vec<Option<Holder>>) -> Table {
-        let patterns = |texts: &[String]| -> Vec<Pattern> {
-            texts.iter().filter_map(|text| Pattern::parse(text.as_bytes()).ok()).collect()
-        };
+    fn new(holders: Vec<Option<Holder>>, shown: Arc<Vec<String>>) -> Table {
         let entry = |(at, holder): (usize, &Option<Holder>)| {
             let holder = holder.as_ref()?;
             Some(KeyEntry {
@@ -67,20 +99,29 @@ impl Table {
                 expires_at_ms: holder.expires,
             })
         };
-        let access = Arc::new(Access::new(holders.iter().enumerate().filter_map(entry).collect()));
-        Table { holders, access }
+        let access = Access::new(holders.iter().enumerate().filter_map(entry).collect());
+        Table { holders, access: Arc::new(access.with_tokens(tokens())), shown }
     }
 
-    /// As many holders as there are peers; each reads everything, or a part of it.
-    pub fn draw(peers: usize, narrow: bool, dice: &mut Dice) -> Table {
-        let holder = |_| {
+    /// A holder for each peer; each reads everything, or a part of it. Where keys are taken away, some of those who
+    /// only read do so with tokens.
+    pub fn draw(roles: &[Role], narrow: bool, wall_ms: u64, dice: &mut Dice, ends: &mut Dice) -> Table {
+        let holder = |role: &Role| {
             let read = match narrow && dice.once_in(3) {
                 true => vec![(*dice.pick(&["d-*", "d-1*", "a", "job-*"])).to_owned(), "~".to_owned()],
                 false => vec!["*".to_owned()],
             };
-            Some(Holder { read, write: vec!["*".to_owned()], expires: None })
+            let may_show_a_token = narrow && !matches!(role, Role::Producer | Role::Vandal);
+            if may_show_a_token && ends.once_in(2) {
+                let life_s = if ends.once_in(3) { 36_000 } else { 1 + ends.skewed(120) as u64 };
+                let token_ends = wall_ms + 1_000 * life_s;
+                return Some(Holder { read, write: Vec::new(), expires: None, token_ends: Some(token_ends) });
+            }
+            Some(Holder { read, write: vec!["*".to_owned()], expires: None, token_ends: None })
         };
-        Table::new((0..peers).map(holder).collect())
+        let holders: Vec<Option<Holder>> = roles.iter().map(holder).collect();
+        let shown = holders.iter().enumerate().map(|(at, holder)| shown(at, holder, wall_ms)).collect();
+        Table::new(holders, Arc::new(shown))
     }
 
     /// The table with one holder less, narrower, or with an end.
@@ -98,7 +139,12 @@ impl Table {
             }
         }
         // Places move, as they do when somebody edits the file: who stands where means nothing.
-        Table::new(holders)
+        Table::new(holders, self.shown.clone())
+    }
+
+    /// What a holder shows, whether it still counts or not.
+    pub fn shown(&self, holder: usize) -> &str {
+        &self.shown[holder]
     }
 
     /// Whether a holder may read all that a pattern can name. One with an end is not known to.
@@ -115,11 +161,11 @@ impl Table {
 
     /// Whether a holder is gone, by revocation or by time.
     pub fn has_ended(&self, holder: usize, wall_ms: u64) -> bool {
-        self.holders[holder].as_ref().is_none_or(|holder| holder.expires.is_some_and(|end| end <= wall_ms))
+        self.holders[holder].as_ref().is_none_or(|holder| holder.ends().is_some_and(|end| end <= wall_ms))
     }
 
     /// Whether a holder is there and has no end.
     pub fn is_lasting(&self, holder: usize) -> bool {
-        self.holders[holder].as_ref().is_some_and(|holder| holder.expires.is_none())
+        self.holders[holder].as_ref().is_some_and(|holder| holder.ends().is_none())
     }
 }

@@ -151,7 +151,8 @@ impl Client {
     fn request(&mut self, method: &str, key: usize, sight: &Sight<'_>) -> Request {
         let name = sight.truth.name(key).replace('~', if self.dice.once_in(2) { "%7E" } else { "~" });
         let origin = if self.dice.once_in(8) { "http://broker:7373" } else { "" };
-        let request = Request::new(method, &format!("{origin}/api/lux/{name}"), &secret(self.holder));
+        let request =
+            Request::new(method, &format!("{origin}/api/lux/{name}"), sight.table.shown(self.holder));
         self.maybe_last(request, sight)
     }
 
@@ -175,7 +176,7 @@ impl Client {
         }
         let seconds = *self.dice.pick(sight.plan.habits.waits);
         let target = format!("/api/lux/{}?wait={seconds}", sight.truth.name(key));
-        let request = Request::new("GET", &target, &secret(self.holder))
+        let request = Request::new("GET", &target, sight.table.shown(self.holder))
             .field("If-None-Match", &format!("\"{}.{have}\"", sight.truth.epoch));
         let wait_ms = seconds.min(60) * 1_000;
         let request = self.maybe_last(request, sight);
@@ -198,7 +199,7 @@ impl Client {
         if let Some(after) = &after {
             target.push_str(&format!("&after={after}"));
         }
-        let request = Request::new("GET", &target, &secret(self.holder));
+        let request = Request::new("GET", &target, sight.table.shown(self.holder));
         self.ask(Ask::List { prefix, after, limit, with_data: data == 1 }, request, sight)
     }
 
@@ -239,7 +240,7 @@ impl Client {
             target.push_str(&format!("&since={}.{last}", self.view.epoch));
             resumed = self.view.epoch == sight.truth.epoch;
         }
-        let request = Request::new("GET", &target, &secret(self.holder));
+        let request = Request::new("GET", &target, sight.table.shown(self.holder));
         let request = match is_socket {
             true => request
                 .field("Connection", "Upgrade")

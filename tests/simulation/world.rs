@@ -185,7 +185,8 @@ impl World {
     pub fn new(plan: Plan) -> World {
         let seed = plan.seed;
         let mut access = Dice::new(seed, "access");
-        let table = Table::draw(plan.roles.len(), plan.has(Fault::Revoke), &mut access);
+        let (narrow, mut ends) = (plan.has(Fault::Revoke), Dice::new(seed, "tokens"));
+        let table = Table::draw(&plan.roles, narrow, WALL_BEGIN_MS, &mut access, &mut ends);
         let client = |(at, role): (usize, &Role)| Client {
             role: if *role == Role::Vandal && !plan.has(Fault::Vandal) { Role::Producer } else { *role },
             holder: at,

@@ -19,24 +19,33 @@ class NotingWorld extends Clock {
   held = []; // every record given for storing
   pings = 0;
   shuts = 0;
+  ended = []; // streams that were shut one by one
   forgotten = 0;
+  asked = 0; // how often the API key or token was forgotten
   hasSockets = true;
   #named = new Map();
 
-  constructor({ local = null, asks = false, hasSockets = true }) {
+  constructor({ local = null, asks = false, hasSockets = true, renews = false }) {
     super();
-    Object.assign(this, { local, asks, hasSockets });
+    Object.assign(this, { local, asks: asks || renews, hasSockets, renews });
   }
 
   stored() { return this.local; }
   open(stream) { this.opened.push(stream); }
   ping() { this.pings += 1; }
-  shut() { this.shuts += 1; }
+  shut(id) {
+    this.shuts += 1;
+    if (id !== undefined) this.ended.push(id);
+  }
+  armRenewal() {}
   request(request) { this.requests.push(request); }
   abort(id) { this.aborted.push(id); }
   store(held) { this.held.push(held); }
   forget() { this.forgotten += 1; }
-  askAgain() { return this.asks; }
+  askAgain() {
+    this.asked += 1;
+    return this.asks;
+  }
   timer(name, ms) {
     this.clearTimeout(this.#named.get(name));
     if (ms !== null) this.#named.set(name, this.setTimeout(() => this.session.fired(name), ms));
@@ -44,9 +53,9 @@ class NotingWorld extends Clock {
 }
 
 /** A session, its world, and the words a test needs to play the broker. */
-export function start({ local = null, asks = false, hasSockets = true, random = () => 1, ...options } = {}) {
+export function start({ local = null, asks = false, hasSockets = true, renews = false, random = () => 1, ...options } = {}) {
   const held = local && { epoch: 'a', exists: true, deleted: false, source: 'local', ...local };
-  const world = new NotingWorld({ local: held, asks, hasSockets });
+  const world = new NotingWorld({ local: held, asks, hasSockets, renews });
   const session = new Session(KEY, { random, ...options }, world);
   world.session = session;
   const outcome = (act) => {

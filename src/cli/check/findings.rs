@@ -16,6 +16,7 @@ use crate::operator_error::OperatorError;
 use crate::settings::units::{format_bytes, format_count};
 use crate::settings::{Places, Settings};
 use crate::terms::Standing;
+use crate::token_file;
 
 /// With so much, rings never fail for want of locked memory: each takes some hundred KiB.
 const LOCKED_BYTES_PLENTY: u64 = 64 * 1024 * 1024;
@@ -63,6 +64,7 @@ pub fn findings(settings: &Settings, machine: &Machine, keys: &Keys, wall_ms: u6
         memory_finding(settings, machine.memory_bytes),
         state_dir_finding(settings, machine.state_dir),
         keys_finding(settings, keys, wall_ms),
+        tokens_finding(settings),
         license_finding(&license::find(settings), wall_ms),
     ]
 }
@@ -227,6 +229,32 @@ fn state_dir_finding(settings: &Settings, place: Place) -> Finding {
 
 fn has_own_keys(settings: &Settings) -> bool {
     settings.insecure_open || settings.environment_key.is_some() || settings.keys_file.exists()
+}
+
+/// Which keys tokens are checked with, by name and file.
+fn tokens_finding(settings: &Settings) -> Finding {
+    let files = token_file::read_own_keys(settings).and_then(|own| {
+        let others = token_file::read_other_keys(settings)?;
+        Ok(own.into_iter().chain(others).collect::<Vec<_>>())
+    });
+    let files = match files {
+        Ok(files) => files,
+        Err(error) => return fail("token keys", error.message, error.remedy),
+    };
+    let name = |file: &token_file::KeyFile| {
+        let keys = file.set.keys.iter().map(|key| key.to_string()).collect::<Vec<_>>().join(", ");
+        format!("{keys} in {}", file.path.display())
+    };
+    let left_out: Vec<&String> = files.iter().flat_map(|file| &file.set.left_out).collect();
+    let found = files.iter().map(name).collect::<Vec<_>>().join("; ");
+    match left_out.first() {
+        None if files.is_empty() => ok("token keys", "none yet; the first start makes one"),
+        None => ok("token keys", found),
+        Some(first) => {
+            let found = format!("{found}; {} left out, first {first}", left_out.len());
+            warn("token keys", found, "tokens signed with these are refused; take them out if that is meant")
+        }
+    }
 }
 
 fn keys_finding(settings: &Settings, keys: &Keys, wall_ms: u64) -> Finding {

@@ -11,6 +11,7 @@ mod grants;
 mod origins;
 mod reload;
 mod secrecy;
+mod tokens;
 
 use std::path::Path;
 

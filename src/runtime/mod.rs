@@ -30,54 +30,43 @@ mod signals;
 mod sockets;
 mod speakers;
 mod stopping;
+mod thread;
 mod tls;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::channel;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rustls::ServerConfig;
 
 use crate::access::Origins;
 use crate::access_file::load_access;
 use crate::conn::manners::Manners;
-use crate::guard::forwarded::Proxies;
 use crate::ids::{Epoch, ShardId};
 use crate::license::find_and_log;
 use crate::operator_error::OperatorError;
-use crate::runtime::door::Door;
-use crate::runtime::journal::{Journal, Writer};
-use crate::runtime::lines::Lines;
+use crate::runtime::journal::Writer;
 use crate::runtime::look::Began;
-use crate::runtime::mesh::{Command, Desk, Port};
+use crate::runtime::mesh::{Command, Desk};
 use crate::runtime::notify::Supervisor;
-use crate::runtime::pulse::{Pulse, Pulses};
-use crate::runtime::reload::{Next, Renewal};
-use crate::runtime::saver::Saver;
+use crate::runtime::pulse::Pulses;
+use crate::runtime::reload::Renewal;
 use crate::runtime::saving::{Beginning, Saving};
-use crate::runtime::share::Share;
 use crate::runtime::signals::Signals;
-use crate::runtime::stopping::Stopping;
-use crate::runtime::worker::Worker;
+use crate::runtime::thread::Common;
 use crate::settings::Settings;
 use crate::shard::owner::Owner;
-use crate::shard::saving::Restored;
-use crate::shard::{Config, Shard};
 use crate::token_file;
 
 /// How long a stop may take beyond draining: viewers' last frames, lingering connections, the process's end.
 const STOP_BEYOND_DRAIN: Duration = Duration::from_secs(5);
 /// How long the last snapshot may take, on a disk that is slow.
 const STOP_FOR_SNAPSHOT: Duration = Duration::from_secs(60);
-/// How long a reload waits for every core to have heard of it.
-const RELOAD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A running broker.
 pub struct Broker {
@@ -94,24 +83,6 @@ pub struct Broker {
     access_log: Option<Writer>,
     /// Writes snapshots, and ends after the last of the cores.
     saving: Option<JoinHandle<()>>,
-}
-
-/// What one core's thread begins with.
-struct Start {
-    config: Config,
-    manners: Manners,
-    cores: usize,
-    port: Port,
-    listener: TcpListener,
-    share: Option<Share>,
-    stopping: Stopping,
-    pulse: Pulse,
-    tls: Option<Arc<ServerConfig>>,
-    proxies: Proxies,
-    journal: Option<Journal>,
-    /// What it begins with, and its line to whoever writes snapshots; none without snapshots.
-    kept: Option<(Restored, Saver)>,
-    began: Began,
 }
 
 impl Broker {
@@ -138,12 +109,9 @@ impl Broker {
         let signals = Signals::take()?;
         let access_log = journal::start(&settings.access_log)?;
         let shards = settings.cores as u16;
-        let limits = &settings.limits;
-        let descriptors = descriptors::for_connections(limits.connections_max, settings.cores);
         let (mut desk, ports) = mesh::build(shards);
         let mut shares = is_shared.then(|| share::among(settings.cores, desk.bells()).into_iter());
         let pulses = Pulses::new(settings.cores, desk.bells().clone());
-        let busy = Arc::new(AtomicUsize::new(settings.cores));
         let hash_seed = random()?;
         let mut beginning = match settings.memory_only {
             true => None,
@@ -154,47 +122,21 @@ impl Broker {
             None => Epoch::from_bits(random()?),
         };
         let restored = beginning.as_mut().map(|beginning| std::mem::take(&mut beginning.restored));
+        let journal = access_log.as_ref().map(Writer::journal);
+        let common =
+            Common::new(&settings, manners, hash_seed, epoch.clone(), access, tls, journal, began.clone());
         let (savers, lines) = saving::lines(settings.cores);
         let mut kept = restored.map(|restored| restored.into_iter().zip(savers));
         let (ready, readiness) = channel();
         let mut threads = Vec::with_capacity(settings.cores);
         for (port, listener) in ports.into_iter().zip(listeners) {
             let id = ShardId(threads.len() as u16);
-            let config = Config {
-                id,
-                shards,
-                hash_seed,
-                epoch: epoch.clone(),
-                limits: limits.clone(),
-                descriptors,
-                access: access.clone(),
-                origins: origins(&settings),
-            };
-            let stopping = Stopping::new(limits.drain_ms, busy.clone(), port.bells().clone());
-            let tls = tls.clone();
-            let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
-            let proxies = Proxies::new(settings.trusted_proxies.clone());
-            let journal = access_log.as_ref().map(Writer::journal);
-            let (cores, began) = (settings.cores, began.clone());
-            let kept = kept.as_mut().and_then(Iterator::next);
-            let start = Start {
-                config,
-                manners,
-                cores,
-                port,
-                listener,
-                share,
-                stopping,
-                pulse,
-                tls,
-                proxies,
-                journal,
-                kept,
-                began,
-            };
-            threads.push(spawn(start, ready.clone())?);
+            let (share, kept) =
+                (shares.as_mut().and_then(Iterator::next), kept.as_mut().and_then(Iterator::next));
+            let start = common.start(id, port, listener, share, kept, pulses.of(id));
+            threads.push(thread::spawn(start, ready.clone())?);
         }
-        if let Err((error, nobody_served)) = wait_for_all(threads.len(), &readiness) {
+        if let Err((error, nobody_served)) = thread::wait_for_all(threads.len(), &readiness) {
             if nobody_served && let Some(beginning) = beginning {
                 beginning.undo();
             }
@@ -311,69 +253,6 @@ impl Broker {
             Some(core) => tracing::warn!(core = core.0, "a core does not move; the watchdog is not fed"),
         }
     }
-
-    fn look_at_certificate(&mut self) {
-        let command = self.renewal.as_mut().and_then(|renewal| renewal.look(&self.settings));
-        self.tell_of_certificate(command);
-    }
-
-    fn tell_of_certificate(&mut self, command: Option<Command>) {
-        if let Some(Command::Certify(config)) = command {
-            self.desk.tell_all(|| Command::Certify(config.clone()));
-        }
-    }
-
-    fn reload(&mut self) {
-        self.supervisor.reloading();
-        make_token_key(&self.settings);
-        if let Some(access_log) = &self.access_log {
-            access_log.reopen();
-        }
-        let outcome = match Next::read(&self.settings) {
-            Ok(next) => self.adopt(next),
-            Err(error) => {
-                tracing::error!(%error, "nothing was reloaded; everything stays as it was");
-                format!("everything stays as it was: {error}")
-            }
-        };
-        self.supervisor.ready(&format!("{}; {outcome}", self.greeting()));
-    }
-
-    /// Goes by what was read again; what became of it, for the supervisor.
-    fn adopt(&mut self, next: Next) -> String {
-        let keys = next.access.keys();
-        let certificate = self.renewal.as_mut().and_then(|renewal| renewal.take(&next.settings, &next));
-        self.tell_of_certificate(certificate);
-        let Next { settings, access, rules, waiting, .. } = next;
-        if let Some(Err(error)) = self.set_log_level.as_ref().map(|set| set(&settings.log)) {
-            tracing::error!(%error, "the log level stays as it was");
-        }
-        self.desk.tell_all(|| Command::Rule(Box::new(rules.clone())));
-        self.desk.tell_all(|| Command::Reload(access.clone()));
-        self.settings = settings;
-        let license = find_and_log(&self.settings);
-        self.desk.tell_all(|| Command::License(license.clone()));
-        // Whoever waits for the reload may rely on it from then on.
-        self.pulses.wait_for_a_turn(RELOAD_PATIENCE);
-        tracing::info!(keys, "the key file was read again, and so were the settings and the certificate");
-        if waiting.is_empty() {
-            return format!("{keys} API keys read again");
-        }
-        let waiting = waiting.join(", ");
-        tracing::warn!(waiting, "some settings wait for a restart");
-        format!("{keys} API keys read again; waiting for a restart: {waiting}")
-    }
-}
-
-/// Waits until every core listens; else why one does not, and whether none of them has begun to serve.
-fn wait_for_all(
-    cores: usize,
-    readiness: &Receiver<Result<(), OperatorError>>,
-) -> Result<(), (OperatorError, bool)> {
-    let early = || Err(OperatorError::new("a core ended early", "try again"));
-    let all: Vec<_> = (0..cores).map(|_| readiness.recv().unwrap_or_else(|_| early())).collect();
-    let nobody_serves = all.iter().all(Result::is_err);
-    all.into_iter().collect::<Result<(), _>>().map_err(|error| (error, nobody_serves))
 }
 
 /// A broker has a secret to sign tokens with; where none can be kept it does without, and says so.
@@ -416,85 +295,4 @@ fn random() -> Result<u64, OperatorError> {
             "see that getrandom(2) works",
         )
     })
-}
-
-fn spawn(start: Start, ready: Sender<Result<(), OperatorError>>) -> Result<JoinHandle<()>, OperatorError> {
-    let name = format!("lux-core-{}", start.config.id.0);
-    Builder::new().name(name).spawn(move || run(start, &ready)).map_err(|error| {
-        OperatorError::new(format!("no thread for a core: {error}"), "raise the limit on processes")
-    })
-}
-
-/// A core that panics takes the process with it: the others would wait for it for ever.
-struct AllOrNone;
-
-impl Drop for AllOrNone {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            std::process::abort();
-        }
-    }
-}
-
-fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
-    let _all_or_none = AllOrNone;
-    let Start {
-        config,
-        manners,
-        cores,
-        port,
-        listener,
-        share,
-        stopping,
-        pulse,
-        tls,
-        proxies,
-        journal,
-        kept,
-        began,
-    } = start;
-    let id = config.id;
-    cores::pin(id.index(), cores);
-    let runtime = match cores::build_ring() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let _ = ready.send(Err(error));
-            return;
-        }
-    };
-    let others = (0..config.shards).map(ShardId).filter(|shard| *shard != id).collect();
-    let shard = Shard::new(config).with_manners(manners).with_guard(proxies, journal.is_some());
-    let (shard, saver) = restore(shard, kept);
-    runtime.block_on(async {
-        match Door::new(listener, share) {
-            Ok(door) => {
-                let _ = ready.send(Ok(()));
-                let worker = Worker::new(shard, others, port, door, Lines::new(tls), stopping, pulse, began)
-                    .with_journal(journal)
-                    .with_saver(saver);
-                // As a task beside the one that hears the kernel, it runs in the same round as that one.
-                if let Err(error) = tokio_uring::spawn(worker.run()).await {
-                    std::panic::resume_unwind(error.into_panic());
-                }
-            }
-            Err(error) => {
-                let _ = ready.send(Err(OperatorError::new(
-                    format!("the listening socket cannot be used: {error}"),
-                    "raise the limit on descriptors (`LimitNOFILE=` in systemd, `ulimit -n` in a shell)",
-                )));
-            }
-        }
-    });
-}
-
-/// Gives a core the states it begins with, if states outlive the process.
-fn restore(shard: Shard, kept: Option<(Restored, Saver)>) -> (Shard, Option<Saver>) {
-    match kept {
-        Some((restored, saver)) => {
-            let mut shard = shard.with_snapshots();
-            shard.restore(restored);
-            (shard, Some(saver))
-        }
-        None => (shard, None),
-    }
 }

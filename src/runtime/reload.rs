@@ -13,15 +13,19 @@ use rustls::ServerConfig;
 use crate::access::Access;
 use crate::access_file::load_access;
 use crate::certificate::{self, Certificate, Stamp};
+use crate::license::find_and_log;
 use crate::operator_error::OperatorError;
 use crate::runtime::mesh::Command;
 use crate::runtime::tls::Terms;
-use crate::runtime::{descriptors, origins};
+use crate::runtime::{Broker, descriptors, make_token_key, origins};
 use crate::settings::{LogSettings, Settings};
 use crate::shard::Rules;
 
 /// How often the files of the certificate are looked at: two calls each time.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How long a reload waits for every core to have heard of it.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sets what is logged from here on.
 pub type SetLogLevel = Box<dyn Fn(&LogSettings) -> Result<(), OperatorError> + Send>;
@@ -136,6 +140,62 @@ impl Renewal {
                 None
             }
         }
+    }
+}
+
+impl Broker {
+    /// Looks whether the certificate was renewed.
+    pub(super) fn look_at_certificate(&mut self) {
+        let command = self.renewal.as_mut().and_then(|renewal| renewal.look(&self.settings));
+        self.tell_of_certificate(command);
+    }
+
+    fn tell_of_certificate(&mut self, command: Option<Command>) {
+        if let Some(Command::Certify(config)) = command {
+            self.desk.tell_all(|| Command::Certify(config.clone()));
+        }
+    }
+
+    /// Reads everything again, and says what became of it.
+    pub(super) fn reload(&mut self) {
+        self.supervisor.reloading();
+        make_token_key(&self.settings);
+        if let Some(access_log) = &self.access_log {
+            access_log.reopen();
+        }
+        let outcome = match Next::read(&self.settings) {
+            Ok(next) => self.adopt(next),
+            Err(error) => {
+                tracing::error!(%error, "nothing was reloaded; everything stays as it was");
+                format!("everything stays as it was: {error}")
+            }
+        };
+        self.supervisor.ready(&format!("{}; {outcome}", self.greeting()));
+    }
+
+    /// Goes by what was read again; what became of it, for the supervisor.
+    fn adopt(&mut self, next: Next) -> String {
+        let keys = next.access.keys();
+        let certificate = self.renewal.as_mut().and_then(|renewal| renewal.take(&next.settings, &next));
+        self.tell_of_certificate(certificate);
+        let Next { settings, access, rules, waiting, .. } = next;
+        if let Some(Err(error)) = self.set_log_level.as_ref().map(|set| set(&settings.log)) {
+            tracing::error!(%error, "the log level stays as it was");
+        }
+        self.desk.tell_all(|| Command::Rule(Box::new(rules.clone())));
+        self.desk.tell_all(|| Command::Reload(access.clone()));
+        self.settings = settings;
+        let license = find_and_log(&self.settings);
+        self.desk.tell_all(|| Command::License(license.clone()));
+        // Whoever waits for the reload may rely on it from then on.
+        self.pulses.wait_for_a_turn(RELOAD_PATIENCE);
+        tracing::info!(keys, "the key file was read again, and so were the settings and the certificate");
+        if waiting.is_empty() {
+            return format!("{keys} API keys read again");
+        }
+        let waiting = waiting.join(", ");
+        tracing::warn!(waiting, "some settings wait for a restart");
+        format!("{keys} API keys read again; waiting for a restart: {waiting}")
     }
 }
 

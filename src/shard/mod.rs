@@ -63,6 +63,7 @@ use crate::wire::WireError;
 use crate::wire::response::DateLine;
 
 /// What a core is told once, at its start.
+#[derive(Clone)]
 pub struct Config {
     /// Which core this is.
     pub id: ShardId,

@@ -200,6 +200,7 @@ fn nothing_depends_on_a_license() {
         "src/settings/mod.rs",
         "src/settings/file.rs",
         "src/runtime/mod.rs",
+        "src/runtime/reload.rs",
         "src/runtime/mesh.rs",
         "src/runtime/worker.rs",
         "src/shard/mod.rs",

@@ -131,8 +131,8 @@ impl Broker {
         let mut threads = Vec::with_capacity(settings.cores);
         for (port, listener) in ports.into_iter().zip(listeners) {
             let id = ShardId(threads.len() as u16);
-            let (share, kept) =
-                (shares.as_mut().and_then(Iterator::next), kept.as_mut().and_then(Iterator::next));
+            let share = shares.as_mut().and_then(Iterator::next);
+            let kept = kept.as_mut().and_then(Iterator::next);
             let start = common.start(id, port, listener, share, kept, pulses.of(id));
             threads.push(thread::spawn(start, ready.clone())?);
         }
@@ -142,13 +142,9 @@ impl Broker {
             }
             return Err(error);
         }
-        let saving = match beginning {
-            Some(beginning) => {
-                let bells = desk.bells().clone();
-                Some(Saving::start(beginning, lines, epoch.clone(), &settings, bells)?)
-            }
-            None => None,
-        };
+        let bells = desk.bells();
+        let save = |beginning| Saving::start(beginning, lines, epoch.clone(), &settings, bells.clone());
+        let saving = beginning.map(save).transpose()?;
         began.is_ready();
         tracing::info!(%address, cores = settings.cores, epoch = epoch.as_str(), "the broker listens");
         let license = find_and_log(&settings);

@@ -21,7 +21,6 @@ use crate::ids::{Epoch, ShardId};
 use crate::operator_error::OperatorError;
 use crate::runtime::door::Door;
 use crate::runtime::journal::Journal;
-use crate::runtime::lines::Lines;
 use crate::runtime::look::Began;
 use crate::runtime::mesh::Port;
 use crate::runtime::pulse::Pulse;
@@ -206,7 +205,8 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         match Door::new(listener, share) {
             Ok(door) => {
                 let _ = ready.send(Ok(()));
-                let worker = Worker::new(shard, others, port, door, Lines::new(tls), stopping, pulse, began)
+                let worker = Worker::new(shard, others, port, door, stopping, pulse, began)
+                    .with_tls(tls)
                     .with_journal(journal)
                     .with_saver(saver);
                 // As a task beside the one that hears the kernel, it runs in the same round as that one.

@@ -10,10 +10,12 @@
 use std::io;
 use std::net::{IpAddr, TcpStream};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustls::ServerConfig;
 use tokio::time::{Instant, Sleep};
 
 use crate::guard::memory::Notice;
@@ -71,7 +73,6 @@ impl Worker {
         others: Vec<ShardId>,
         port: Port,
         door: Door,
-        lines: Lines,
         stopping: Stopping,
         pulse: Pulse,
         began: Began,
@@ -81,7 +82,7 @@ impl Worker {
             others,
             port,
             clock: Clock::start(),
-            lines,
+            lines: Lines::new(None),
             door,
             answered: false,
             is_crowded: false,
@@ -105,6 +106,11 @@ impl Worker {
     pub fn with_saver(mut self, saver: Option<Saver>) -> Worker {
         self.saver = saver;
         self
+    }
+
+    /// The same, speaking TLS where there is a configuration for it.
+    pub fn with_tls(self, config: Option<Arc<ServerConfig>>) -> Worker {
+        Worker { lines: Lines::new(config), ..self }
     }
 
     /// Runs until the broker has stopped, and every state of this core was taken.

@@ -140,7 +140,7 @@ fn one_that_signs_itself_is_made_once_and_its_print_is_said() {
 
     let broker = start();
     assert_eq!(broker.line_with("SHA-256"), print, "the same over a restart");
-    trust.ask(&broker, &get("a")).trouble(404);
+    trust.ask(&broker, &get("a")).expect(200);
     broker.stop();
 }
 

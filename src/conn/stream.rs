@@ -31,14 +31,20 @@ pub struct Stream {
     is_socket: bool,
     /// Pings that were handed to the kernel and not answered.
     pub pings_unanswered: u8,
-    /// What waits until the snapshot under way is complete, or until the peer has read its answers.
-    pub later: Option<Box<Later>>,
-    /// What it unsubscribed, as far as that matters when it subscribes again.
-    pub given_up: Option<Box<GivenUp>>,
+    rare: Option<Box<Rare>>,
     /// When it became a viewer, in whole seconds of Unix time.
     pub opened_s: u32,
     /// Of no use to events; a type of its own for them would take 8 bytes more.
     reader: FrameReader,
+}
+
+/// What most viewers never have.
+#[derive(Default)]
+struct Rare {
+    /// What waits until the snapshot under way is complete, or until the peer has read its answers.
+    later: Option<Later>,
+    /// What it unsubscribed, as far as that matters when it subscribes again.
+    given_up: GivenUp,
 }
 
 /// What a viewer said and is not done yet.
@@ -108,8 +114,7 @@ impl Stream {
             pass: None,
             single,
             pings_unanswered: 0,
-            later: None,
-            given_up: None,
+            rare: None,
             is_socket,
             opened_s: 0,
             reader: FrameReader::default(),
@@ -153,12 +158,38 @@ impl Stream {
 
     /// Whether a command waits; nothing is read behind it.
     pub fn has_command_waiting(&self) -> bool {
-        self.later.as_ref().is_some_and(|later| later.command.is_some())
+        self.later().is_some_and(|later| later.command.is_some())
+    }
+
+    /// What waits until the snapshot under way is complete, or until the peer has read its answers.
+    pub fn later(&self) -> Option<&Later> {
+        self.rare.as_ref()?.later.as_ref()
+    }
+
+    /// Puts a command off that would begin another snapshot.
+    pub fn put_off(&mut self, command: Command) {
+        self.rare.get_or_insert_default().later.get_or_insert_default().command = Some(command);
+    }
+
+    /// What waited does not wait any longer.
+    pub fn take_later(&mut self) -> Option<Later> {
+        self.rare.as_mut()?.later.take()
+    }
+
+    /// What it gave up, to be added to.
+    pub fn given_up(&mut self) -> &mut GivenUp {
+        &mut self.rare.get_or_insert_default().given_up
+    }
+
+    /// Patterns are watched from now on; whether keys of theirs were given up before.
+    pub fn take_up(&mut self, patterns: &[Pattern]) -> bool {
+        self.rare.as_mut().is_some_and(|rare| rare.given_up.take_up(patterns))
     }
 
     /// Keeps bytes that come behind what waits.
     pub fn keep(&mut self, bytes: &[u8]) {
-        self.later.get_or_insert_default().bytes.extend_from_slice(bytes);
+        let later = self.rare.get_or_insert_default().later.get_or_insert_default();
+        later.bytes.extend_from_slice(bytes);
     }
 
     /// How records are spoken here.

@@ -113,7 +113,7 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else { return };
         conn.life = life;
         if let Speech::Stream(stream) = &mut conn.speech {
-            stream.later = None;
+            stream.take_later();
         }
         self.leave_everything(id);
         if let Some(conn) = self.conns.get_mut(id) {

@@ -198,6 +198,11 @@ impl Outbox {
         Some(bytes)
     }
 
+    /// Chooses nothing until [`Outbox::sent`], unless a send is in flight already; whether it was not.
+    pub fn hold_back(&mut self) -> bool {
+        !mem::replace(&mut self.in_flight, true)
+    }
+
     /// The send is back: the kernel took `written` of these bytes. What it did not take goes before all else.
     pub fn sent(&mut self, mut bytes: Bytes, written: usize) {
         debug_assert!(self.in_flight && written <= bytes.len());

@@ -30,6 +30,8 @@ pub struct Stream {
     is_socket: bool,
     /// Pings that were handed to the kernel and not answered.
     pub pings_unanswered: u8,
+    /// What waits until the snapshot under way is complete, or until the peer has read its answers.
+    pub later: Option<Box<Later>>,
     rare: Option<Box<Rare>>,
     /// When it became a viewer, in whole seconds of Unix time.
     pub opened_s: u32,
@@ -37,11 +39,11 @@ pub struct Stream {
     reader: FrameReader,
 }
 
-/// What most viewers never have.
+/// What few viewers have, so that the others need no room for it.
 #[derive(Default)]
 struct Rare {
-    /// What waits until the snapshot under way is complete, or until the peer has read its answers.
-    later: Option<Later>,
+    /// The token that watches.
+    pass: Option<Arc<Pass>>,
     /// What it unsubscribed, as far as that matters when it subscribes again.
     given_up: GivenUp,
 }
@@ -112,6 +114,7 @@ impl Stream {
             key: HolderId(0),
             single,
             pings_unanswered: 0,
+            later: None,
             rare: None,
             is_socket,
             opened_s: 0,
@@ -168,38 +171,12 @@ impl Stream {
 
     /// Whether a command waits; nothing is read behind it.
     pub fn has_command_waiting(&self) -> bool {
-        self.later().is_some_and(|later| later.command.is_some())
-    }
-
-    /// What waits until the snapshot under way is complete, or until the peer has read its answers.
-    pub fn later(&self) -> Option<&Later> {
-        self.rare.as_ref()?.later.as_ref()
-    }
-
-    /// Puts a command off that would begin another snapshot.
-    pub fn put_off(&mut self, command: Command) {
-        self.rare.get_or_insert_default().later.get_or_insert_default().command = Some(command);
-    }
-
-    /// What waited does not wait any longer.
-    pub fn take_later(&mut self) -> Option<Later> {
-        self.rare.as_mut()?.later.take()
-    }
-
-    /// What it gave up, to be added to.
-    pub fn given_up(&mut self) -> &mut GivenUp {
-        &mut self.rare.get_or_insert_default().given_up
-    }
-
-    /// Patterns are watched from now on; whether keys of theirs were given up before.
-    pub fn take_up(&mut self, patterns: &[Pattern]) -> bool {
-        self.rare.as_mut().is_some_and(|rare| rare.given_up.take_up(patterns))
+        self.later.as_ref().is_some_and(|later| later.command.is_some())
     }
 
     /// Keeps bytes that come behind what waits.
     pub fn keep(&mut self, bytes: &[u8]) {
-        let later = self.rare.get_or_insert_default().later.get_or_insert_default();
-        later.bytes.extend_from_slice(bytes);
+        self.later.get_or_insert_default().bytes.extend_from_slice(bytes);
     }
 
     /// How records are spoken here.

@@ -161,6 +161,6 @@ fn debt(conn: &Conn) -> Debt {
 fn held_bytes(conn: &Conn) -> usize {
     match &conn.speech {
         Speech::Http(http, _) => http.held_bytes(),
-        Speech::Stream(stream) => stream.later().map_or(0, |later| later.bytes.len()),
+        Speech::Stream(stream) => stream.later.as_ref().map_or(0, |later| later.bytes.len()),
     }
 }

@@ -121,7 +121,7 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else { return };
         conn.life = life;
         if let Speech::Stream(stream) = &mut conn.speech {
-            stream.take_later();
+            stream.later = None;
         }
         self.leave_everything(id);
         if let Some(conn) = self.conns.get_mut(id) {

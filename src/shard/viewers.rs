@@ -86,8 +86,8 @@ impl Shard {
         if is_busy && stream.has_command_waiting() {
             return;
         }
-        let Some(later) = stream.take_later() else { return };
-        let Later { command, mut bytes } = later;
+        let Some(later) = stream.later.take() else { return };
+        let Later { command, mut bytes } = *later;
         if let Some(command) = command {
             self.command(id, command);
         }
@@ -118,7 +118,7 @@ impl Shard {
         if command.subscribe.is_none() && conn.joining.is_none() {
             return self.command(id, command);
         }
-        stream.put_off(command);
+        stream.later.get_or_insert_default().command = Some(command);
         self.read_viewer_on(id);
     }
 
@@ -154,7 +154,7 @@ impl Shard {
         if let Some(conn) = self.conns.get_mut(id)
             && let Speech::Stream(stream) = &mut conn.speech
         {
-            stream.given_up().add(pattern);
+            stream.give_up(pattern);
         }
     }
 

@@ -16,6 +16,7 @@ use super::states::{not_lux, parse_key};
 use crate::key::Key;
 
 const EXAMPLES: &str = "\
+Examples:
   lux explain dashboard-main
   lux explain dashboard-main --json | jq '.slow[].diagnosis'
   watch -n 1 lux explain dashboard-main

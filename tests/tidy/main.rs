@@ -203,7 +203,7 @@ fn nothing_depends_on_a_license() {
         "src/runtime/mesh.rs",
         "src/runtime/worker.rs",
         "src/shard/mod.rs",
-        "src/shard/requests.rs",
+        "src/shard/survey.rs",
     ];
     let mut found = Vec::new();
     for source in
@@ -212,8 +212,8 @@ fn nothing_depends_on_a_license() {
         let lines = source.code().filter(|(_, line)| line.to_lowercase().contains("license"));
         found.extend(lines.map(|(at, line)| source.place(at, line)));
     }
-    let requests = fs::read_to_string(root().join("src/shard/requests.rs")).unwrap();
-    assert_eq!(requests.matches("license").count(), 1, "the metrics show it, and no request is read by it");
+    let survey = fs::read_to_string(root().join("src/shard/survey.rs")).unwrap();
+    assert_eq!(survey.matches("license").count(), 1, "the metrics show it, and no request is read by it");
     assert_none("a broker is never less correct for want of a license", found);
 }
 

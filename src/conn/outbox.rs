@@ -23,8 +23,11 @@ use crate::wire::record::Record;
 #[derive(Default)]
 pub struct Outbox {
     in_flight: bool,
-    /// How often a change took the place of one not sent yet. It stands where there was room for nothing else.
-    conflated: u32,
+    /// How often a change took the place of one not sent yet; it stops at the most. This and the next stand where
+    /// there would be nothing otherwise.
+    conflated: u16,
+    /// When it became a viewer, in whole seconds of Unix time.
+    pub opened_s: u32,
     /// Small answers, written one after the other.
     tail: Vec<u8>,
     /// Which keys' newest records the peer is owed.
@@ -170,8 +173,8 @@ impl Outbox {
         }
     }
 
-    /// How often a change took the place of one not sent yet.
-    pub fn conflated(&self) -> u32 {
+    /// How often a change took the place of one not sent yet; 65,535 stands for that and more.
+    pub fn conflated(&self) -> u16 {
         self.conflated
     }
 

@@ -35,8 +35,6 @@ pub struct Stream {
     pub later: Option<Box<Later>>,
     /// What it unsubscribed, as far as that matters when it subscribes again.
     pub given_up: Option<Box<GivenUp>>,
-    /// When it became a viewer, in whole seconds of Unix time.
-    pub opened_s: u32,
     /// Of no use to events; a type of its own for them would take 8 bytes more.
     reader: FrameReader,
 }
@@ -111,7 +109,6 @@ impl Stream {
             later: None,
             given_up: None,
             is_socket,
-            opened_s: 0,
             reader: FrameReader::default(),
         };
         stream.set_holder(holder);

@@ -38,11 +38,11 @@ impl Shard {
             visit = http.visit.take();
         }
         let status = if matches!(protocol, Protocol::Socket { .. }) { 101 } else { 200 };
-        let mut stream = match protocol {
+        let stream = match protocol {
             Protocol::Socket { .. } => Stream::socket(holder, single),
             Protocol::Events => Stream::events(holder, single),
         };
-        stream.opened_s = u32::try_from(self.now.wall_ms / 1000).unwrap_or(u32::MAX);
+        conn.outbox.opened_s = u32::try_from(self.now.wall_ms / 1000).unwrap_or(u32::MAX);
         conn.speech = Speech::Stream(Box::new(stream));
         self.counters.viewers += 1;
         self.counters.requests += 1;

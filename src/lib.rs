@@ -14,6 +14,7 @@
 
 pub mod access;
 pub mod access_file;
+pub mod certificate;
 pub mod cli;
 pub mod conn;
 pub mod console;

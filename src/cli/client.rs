@@ -13,6 +13,7 @@ use ureq::http::{Request, Response, Uri};
 use ureq::{Agent, Body};
 
 use super::failure::Failure;
+use super::trust::{Trust, TrustArgs};
 use crate::access::Secret;
 
 /// Where a broker listens unless told otherwise.
@@ -31,6 +32,10 @@ pub struct BrokerArgs {
     /// The API key, or a token; better set as LUX_API_KEY, since other users of this machine see what is typed
     #[arg(long, value_name = "KEY", env = "LUX_API_KEY", hide_env_values = true)]
     api_key: Option<String>,
+
+    /// Which brokers to believe over TLS.
+    #[command(flatten)]
+    pub trust: TrustArgs,
 }
 
 /// A broker's address: scheme, authority and, behind a reverse proxy, a path in front of `/api/lux`.
@@ -95,7 +100,7 @@ impl BrokerArgs {
     /// # Errors
     /// As [`BrokerArgs::api_key`].
     pub fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::new(self.broker.clone(), self.api_key()?.as_ref()))
+        Ok(Client::new(self.broker.clone(), self.api_key()?.as_ref(), &self.trust.read()?))
     }
 }
 
@@ -144,8 +149,9 @@ impl std::fmt::Display for BrokerUrl {
 
 impl Client {
     /// A client that keeps its connection between requests.
-    pub fn new(broker: BrokerUrl, key: Option<&Secret>) -> Client {
+    pub fn new(broker: BrokerUrl, key: Option<&Secret>, trust: &Trust) -> Client {
         let config = Agent::config_builder()
+            .tls_config(trust.for_requests())
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
@@ -218,10 +224,11 @@ fn unreachable_broker(broker: &BrokerUrl, error: &ureq::Error) -> Failure {
         ureq::Error::Io(error) => plain_io(error),
         other => other.to_string(),
     };
-    Failure::operator(
-        format!("no broker answers at {broker} ({why})"),
-        "start one with `lux serve`, or say where it is with --broker or LUX_BROKER",
-    )
+    let remedy = match why.contains("certificate") {
+        true => "if it is yours, believe its certificate with --cacert FILE or LUX_CACERT",
+        false => "start one with `lux serve`, or say where it is with --broker or LUX_BROKER",
+    };
+    Failure::operator(format!("no broker answers at {broker} ({why})"), remedy)
 }
 
 /// An error of the system without its number, in lower case as a clause.
@@ -269,10 +276,14 @@ mod tests {
 
     #[test]
     fn a_wrong_key_is_not_repeated() {
-        let args = BrokerArgs { broker: url(BROKER_DEFAULT), api_key: Some("short-one".to_owned()) };
+        let args = BrokerArgs {
+            broker: url(BROKER_DEFAULT),
+            api_key: Some("short-one".to_owned()),
+            trust: TrustArgs::default(),
+        };
         let Err(Failure::Operator(error)) = args.api_key() else { panic!("it is too short") };
         assert!(!error.to_string().contains("short-one") && error.remedy.contains("16"));
-        let empty = BrokerArgs { broker: url(BROKER_DEFAULT), api_key: Some(String::new()) };
+        let empty = BrokerArgs { api_key: Some(String::new()), ..args };
         assert!(empty.api_key().unwrap().is_none());
     }
 }

@@ -16,7 +16,7 @@ use super::states::{not_lux, parse_key};
 use crate::key::Key;
 
 const EXAMPLES: &str = "\
-Who wrote it, who was told, and what the slow ones have:
+Examples:
   lux explain dashboard-main
   lux explain dashboard-main --json | jq '.slow[].diagnosis'
   watch -n 1 lux explain dashboard-main
@@ -142,7 +142,7 @@ fn newest(whole: &Explanation) -> String {
         parts.extend((!whole.deleted).then(|| size(whole.bytes)));
         parts.push(match &whole.by {
             Some(name) => format!("by the API key `{name}`"),
-            None => "by an API key that is not known any more".to_owned(),
+            None => "by an API key that is gone".to_owned(),
         });
     }
     parts.join(", ")
@@ -275,9 +275,6 @@ mod tests {
         assert_eq!(newest(&whole), "no state");
         let gone = ANSWER.replace("\"deleted\":false", "\"deleted\":true").replace("\"importer\"", "null");
         let whole: Explanation = serde_json::from_str(&gone).unwrap();
-        assert_eq!(
-            newest(&whole),
-            "deleted with revision 940, 3.2 s ago, by an API key that is not known any more"
-        );
+        assert_eq!(newest(&whole), "deleted with revision 940, 3.2 s ago, by an API key that is gone");
     }
 }

@@ -12,30 +12,44 @@ use tracing_subscriber::fmt::format::{JsonFields, format};
 
 use super::log_pace::Paced;
 use crate::operator_error::OperatorError;
+use crate::runtime::SetLogLevel;
 use crate::settings::{LogFormat, LogSettings};
 
-/// Starts logging as the settings say.
+/// Starts logging as the settings say; what it gives sets another level later.
 ///
 /// # Errors
 /// The level is none, or something in this process logs already.
-pub fn start(settings: &LogSettings) -> Result<(), OperatorError> {
-    let filter = EnvFilter::builder().parse(&settings.level).map_err(|error| {
-        OperatorError::new(format!("the log level is not understood ({error})"), "set --log-level to info")
-    })?;
+pub fn start(settings: &LogSettings) -> Result<SetLogLevel, OperatorError> {
     let colours =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
-    let started = match settings.format {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(settings)?)
+        .with_writer(io::stderr)
+        .with_ansi(colours);
+    match settings.format {
         LogFormat::Text => {
             let text = format().with_target(false).with_ansi(colours).compact();
-            builder.event_format(Paced::new(text, settings.format)).try_init()
+            let builder = builder.event_format(Paced::new(text, settings.format)).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.try_init().map_err(|error| refuse(&error))?;
+            Ok(Box::new(move |next| handle.reload(filter(next)?).map_err(|error| refuse(&error))))
         }
         LogFormat::Json => {
-            let json = format().json().flatten_event(true);
-            let fields = JsonFields::new();
-            builder.fmt_fields(fields).event_format(Paced::new(json, settings.format)).try_init()
+            let json = Paced::new(format().json().flatten_event(true), settings.format);
+            let builder = builder.fmt_fields(JsonFields::new()).event_format(json).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.try_init().map_err(|error| refuse(&error))?;
+            Ok(Box::new(move |next| handle.reload(filter(next)?).map_err(|error| refuse(&error))))
         }
-    };
-    started.map_err(|error| OperatorError::new(format!("logging cannot start ({error})"), "start it once"))
+    }
+}
+
+fn filter(settings: &LogSettings) -> Result<EnvFilter, OperatorError> {
+    EnvFilter::builder().parse(&settings.level).map_err(|error| {
+        OperatorError::new(format!("the log level is not understood ({error})"), "set --log-level to info")
+    })
+}
+
+fn refuse(error: &dyn std::fmt::Display) -> OperatorError {
+    OperatorError::new(format!("logging cannot start ({error})"), "start it once")
 }

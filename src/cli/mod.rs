@@ -21,6 +21,7 @@ mod settings_args;
 mod state_argument;
 mod states;
 mod token;
+mod trust;
 mod watch;
 
 use std::process::ExitCode;

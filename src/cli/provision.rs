@@ -7,13 +7,14 @@
 
 use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 
 use crate::access::{Grant, KeyEntry, SECRET_RANDOM_BYTES, Secret, make_secret};
 use crate::access_file::{add_key, read_keys, revoke_key};
 use crate::operator_error::OperatorError;
+use crate::runtime::Broker;
 use crate::settings::Settings;
 
 /// What the first key is called in the key file.
@@ -57,45 +58,72 @@ pub fn take_back_first_key(settings: &Settings) {
     let _ = revoke_key(&settings.keys_file, FIRST_KEY_NAME);
 }
 
+/// Where this machine reaches a broker, and how it believes it.
+pub struct Place {
+    /// Scheme, host and port.
+    pub url: String,
+    scheme: &'static str,
+    /// The certificate to believe, and its SHA-256, where TLS is spoken.
+    tls: Option<(PathBuf, String)>,
+}
+
+impl Place {
+    /// Of a broker that runs.
+    pub fn of(broker: &Broker) -> Place {
+        let tls = broker.certificate().map(|(cert, fingerprint)| (cert, fingerprint.to_owned()));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        Place { url: reachable_url(scheme, broker.address()), scheme, tls }
+    }
+
+    /// What curl is to be told beside the address.
+    fn curl_flags(&self) -> String {
+        self.tls.as_ref().map_or_else(String::new, |(cert, _)| format!(" --cacert {}", cert.display()))
+    }
+}
+
 /// Says where the broker listens, in one write: whoever reads along never sees half an address.
-pub fn say_address(address: SocketAddr) {
-    let line = format!("listening on http://{address}\n");
+pub fn say_address(place: &Place, address: SocketAddr) {
+    let mut line = format!("listening on {}://{address}\n", place.scheme);
+    if let Some((cert, fingerprint)) = &place.tls {
+        line.push_str(&format!("certificate {}, SHA-256 {fingerprint}\n", cert.display()));
+    }
     // Where nobody reads standard error any more there is nobody to tell.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// Shows the first key, this once, with what to do with it.
-pub fn show_first_key(secret: &Secret, address: SocketAddr, keys_file: &Path) {
+pub fn show_first_key(secret: &Secret, place: &Place, keys_file: &Path) {
     let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
     let key_style = AnsiColor::Yellow.on_default().bold();
-    let (key, url) = (secret.reveal(), reachable_url(address));
+    let (key, url) = (secret.reveal(), &place.url);
     anstream::eprintln!(
         "\n{bold}No API key is configured, so Lux made one. It is shown this once:{bold:#}\n\n  \
          {key_style}{key}{key_style:#}\n\n\
          Write a state:\n  {}\n\
          Watch it live:\n  {url}/  {dim}(the console asks for the key){dim:#}\n\
          {dim}Only its hash is kept, in {}. `lux key add` makes more.{dim:#}\n",
-        curl_line(&url, key),
+        curl_line(place, key),
         keys_file.display(),
     );
 }
 
 /// A line that can be pasted into a shell and writes a first state.
-pub fn curl_line(url: &str, key: &str) -> String {
+pub fn curl_line(place: &Place, key: &str) -> String {
+    let (url, flags) = (&place.url, place.curl_flags());
     format!(
-        "curl -X PUT {url}/api/lux/dashboard-main -H 'Authorization: Bearer {key}' -d \
+        "curl{flags} -X PUT {url}/api/lux/dashboard-main -H 'Authorization: Bearer {key}' -d \
          '{{\"data\":{{\"orders_per_second\":42}}}}'"
     )
 }
 
 /// Where this machine reaches a broker that listens here: "any address" is no address to connect to.
-pub fn reachable_url(address: SocketAddr) -> String {
+fn reachable_url(scheme: &str, address: SocketAddr) -> String {
     let reachable = match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, v4.port())),
         SocketAddr::V6(v6) if v6.ip().is_unspecified() => SocketAddr::from((Ipv6Addr::LOCALHOST, v6.port())),
         SocketAddr::V4(_) | SocketAddr::V6(_) => address,
     };
-    format!("http://{reachable}")
+    format!("{scheme}://{reachable}")
 }
 
 #[cfg(test)]
@@ -140,9 +168,20 @@ mod tests {
 
     #[test]
     fn any_address_is_reached_on_this_machine() {
-        let url = |text: &str| reachable_url(text.parse().unwrap());
+        let url = |text: &str| reachable_url("http", text.parse().unwrap());
         assert_eq!(url("0.0.0.0:7373"), "http://127.0.0.1:7373");
         assert_eq!(url("[::]:7373"), "http://[::1]:7373");
         assert_eq!(url("192.0.2.7:80"), "http://192.0.2.7:80");
+    }
+
+    #[test]
+    fn a_pasted_line_believes_the_certificate() {
+        let tls = Some((PathBuf::from("state/self-signed.pem"), "AB:CD".to_owned()));
+        let place = Place { url: "https://127.0.0.1:7373".to_owned(), scheme: "https", tls };
+        let line = curl_line(&place, "k");
+        assert!(
+            line.starts_with("curl --cacert state/self-signed.pem -X PUT https://127.0.0.1:7373/api"),
+            "{line}"
+        );
     }
 }

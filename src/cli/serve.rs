@@ -1,6 +1,6 @@
 //! `lux serve`: settings to a running broker.
 //!
-//! Always true: it says `listening on http://ADDR:PORT` on standard error once every core answers, and not
+//! Always true: it says `listening on http://ADDR:PORT` on standard error (`https://` with TLS) once every core answers, and not
 //! before; it never runs open unless told so.
 //!
 //! Read first: `settings_args.rs`, `provision.rs`.
@@ -9,6 +9,7 @@ use anstyle::AnsiColor;
 use clap::Args;
 
 use super::failure::Failure;
+use super::provision::Place;
 use super::settings_args::SettingsArgs;
 use super::{logging, provision};
 use crate::operator_error::OperatorError;
@@ -28,7 +29,12 @@ Settings from a file, where flags have their names with _ for -, and limits stan
 One key out of the environment, with read and write on everything, beside those in the key file:
   LUX_API_KEY=$(cat key.txt) lux serve
 
-SIGHUP reads the key file and the license again; SIGTERM and SIGINT stop it once requests under way are answered.";
+TLS, with a certificate of yours, or one made for a first try:
+  lux serve --tls-cert fullchain.pem --tls-key privkey.pem
+  lux serve --tls-self-signed
+
+SIGHUP reads the key file, the settings file, the license and the certificate again; SIGTERM and SIGINT stop it once \
+requests under way are answered.";
 
 /// Flags of `lux serve`.
 #[derive(Args)]
@@ -44,8 +50,8 @@ pub struct ServeArgs {
 /// What is wrong with the settings or the machine.
 pub fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = args.settings.resolve()?;
-    logging::start(&settings.log)?;
-    start(settings)?.wait()?;
+    let set_log_level = logging::start(&settings.log)?;
+    start(settings)?.with_log_level(set_log_level).wait()?;
     Ok(())
 }
 
@@ -57,9 +63,10 @@ fn start(settings: Settings) -> Result<Broker, OperatorError> {
         }
     })?;
     let address = broker.address();
-    provision::say_address(address);
+    let place = Place::of(&broker);
+    provision::say_address(&place, address);
     if let Some(secret) = first_key {
-        provision::show_first_key(&secret, address, &settings.keys_file);
+        provision::show_first_key(&secret, &place, &settings.keys_file);
     }
     if settings.insecure_open {
         warn_open();

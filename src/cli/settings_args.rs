@@ -12,7 +12,9 @@ use clap::Args;
 use crate::access::Secret;
 use crate::guard::address::Network;
 use crate::operator_error::OperatorError;
-use crate::settings::{self, AccessLogFormat, Layer, LimitName, LogFormat, Places, Settings, file};
+use crate::settings::{
+    self, AccessLogFormat, Layer, LimitName, LogFormat, Places, Settings, TlsSettings, file,
+};
 
 /// One `--limit name=value`.
 pub type LimitSetting = (&'static LimitName, u64);
@@ -54,7 +56,26 @@ pub struct SettingsArgs {
     pub trusted_proxy: Vec<Network>,
 
     #[command(flatten)]
+    pub tls: TlsArgs,
+
+    #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// Which certificate to show.
+#[derive(Args, Default)]
+pub struct TlsArgs {
+    /// Speak TLS with this certificate (PEM: yours first, then those that sign it)
+    #[arg(long, value_name = "FILE", env = "LUX_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", env = "LUX_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Speak TLS with a certificate that Lux makes and keeps in the state directory, for a first try
+    #[arg(long)]
+    pub tls_self_signed: bool,
 }
 
 /// Where things are kept.
@@ -152,6 +173,11 @@ impl SettingsArgs {
             limits: self.limit,
             log_format: self.log.log_format,
             log_level: self.log.log_level,
+            tls: TlsSettings {
+                cert: self.tls.tls_cert,
+                key: self.tls.tls_key,
+                self_signed: self.tls.tls_self_signed,
+            },
             trusted_proxies: self.trusted_proxy,
             access_log: self.log.access_log,
             access_log_file: self.log.access_log_file,

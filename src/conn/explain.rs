@@ -92,7 +92,7 @@ pub struct Slow {
     /// What it was last given.
     pub has: Has,
     /// How often a change took the place of one not sent yet, of any key.
-    pub conflated: u16,
+    pub conflated: u32,
     /// A send to it has not come back.
     pub is_in_flight: bool,
     /// What the kernel says, if it does.
@@ -178,7 +178,7 @@ struct SlowLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     age_ms: Option<u64>,
     behind_ms: u64,
-    conflated: u16,
+    conflated: u32,
     unsent_bytes: Option<u64>,
     in_flight: bool,
     diagnosis: String,

@@ -23,11 +23,8 @@ use crate::wire::record::Record;
 #[derive(Default)]
 pub struct Outbox {
     in_flight: bool,
-    /// How often a change took the place of one not sent yet; it stops at the most. This and the next stand where
-    /// there would be nothing otherwise.
-    conflated: u16,
-    /// When it became a viewer, in whole seconds of Unix time.
-    pub opened_s: u32,
+    /// How often a change took the place of one not sent yet. It stands where there was room for nothing else.
+    conflated: u32,
     /// Small answers, written one after the other.
     tail: Vec<u8>,
     /// Which keys' newest records the peer is owed.
@@ -173,8 +170,8 @@ impl Outbox {
         }
     }
 
-    /// How often a change took the place of one not sent yet; 65,535 stands for that and more.
-    pub fn conflated(&self) -> u16 {
+    /// How often a change took the place of one not sent yet.
+    pub fn conflated(&self) -> u32 {
         self.conflated
     }
 
@@ -199,6 +196,11 @@ impl Outbox {
             self.next_rest().or_else(|| self.next_answer()).or_else(|| self.next_states(dialect, states))?;
         self.in_flight = true;
         Some(bytes)
+    }
+
+    /// Chooses nothing until [`Outbox::sent`], unless a send is in flight already; whether it was not.
+    pub fn hold_back(&mut self) -> bool {
+        !mem::replace(&mut self.in_flight, true)
     }
 
     /// The send is back: the kernel took `written` of these bytes. What it did not take goes before all else.

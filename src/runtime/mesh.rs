@@ -12,10 +12,12 @@ use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
 use rtrb::{Consumer, Producer, RingBuffer};
+use rustls::ServerConfig;
 
 use crate::access::Access;
 use crate::ids::ShardId;
 use crate::limits::MESH_SLOTS;
+use crate::shard::Rules;
 use crate::shard::contract::PeerMessage;
 use crate::terms::Held;
 
@@ -23,6 +25,10 @@ use crate::terms::Held;
 pub enum Command {
     /// The key table was read again.
     Reload(Arc<Access>),
+    /// The settings were read again.
+    Rule(Box<Rules>),
+    /// Newcomers are shown another certificate.
+    Certify(Arc<ServerConfig>),
     /// The license was read; what there is to show of it.
     License(Option<Arc<Held>>),
     /// Stop taking connections, send viewers away, finish what was begun.

@@ -8,25 +8,33 @@
 pub mod cores;
 pub mod descriptors;
 
+pub use reload::SetLogLevel;
+
 mod clock;
 mod door;
 mod heard;
 mod inherited;
 mod journal;
+mod lines;
 mod listener;
 mod look;
 mod mesh;
 mod notify;
 mod pulse;
+mod reload;
 mod saver;
 mod saving;
+mod session;
 mod share;
 mod signals;
 mod sockets;
+mod speakers;
 mod stopping;
+mod tls;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -35,8 +43,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustls::ServerConfig;
 
-use crate::access::{Access, Origins};
+use crate::access::Origins;
 use crate::access_file::load_access;
 use crate::conn::manners::Manners;
 use crate::guard::forwarded::Proxies;
@@ -45,10 +54,12 @@ use crate::license::find_and_log;
 use crate::operator_error::OperatorError;
 use crate::runtime::door::Door;
 use crate::runtime::journal::{Journal, Writer};
+use crate::runtime::lines::Lines;
 use crate::runtime::look::Began;
 use crate::runtime::mesh::{Command, Desk, Port};
 use crate::runtime::notify::Supervisor;
 use crate::runtime::pulse::{Pulse, Pulses};
+use crate::runtime::reload::{Next, Renewal};
 use crate::runtime::saver::Saver;
 use crate::runtime::saving::{Beginning, Saving};
 use crate::runtime::share::Share;
@@ -76,6 +87,9 @@ pub struct Broker {
     pulses: Pulses,
     supervisor: Supervisor,
     signals: Signals,
+    /// None where plain bytes are spoken.
+    renewal: Option<Renewal>,
+    set_log_level: Option<SetLogLevel>,
     threads: Vec<JoinHandle<()>>,
     access_log: Option<Writer>,
     /// Writes snapshots, and ends after the last of the cores.
@@ -92,6 +106,7 @@ struct Start {
     share: Option<Share>,
     stopping: Stopping,
     pulse: Pulse,
+    tls: Option<Arc<ServerConfig>>,
     proxies: Proxies,
     journal: Option<Journal>,
     /// What it begins with, and its line to whoever writes snapshots; none without snapshots.
@@ -117,6 +132,7 @@ impl Broker {
         let began = Began::now();
         make_token_key(&settings);
         let access = Arc::new(load_access(&settings)?);
+        let (renewal, tls) = Renewal::begin(&settings)?.unzip();
         let (listeners, is_shared) = listeners(&settings)?;
         let address = listeners[0].local_addr().unwrap_or(settings.listen);
         let signals = Signals::take()?;
@@ -155,6 +171,7 @@ impl Broker {
                 origins: origins(&settings),
             };
             let stopping = Stopping::new(limits.drain_ms, busy.clone(), port.bells().clone());
+            let tls = tls.clone();
             let (share, pulse) = (shares.as_mut().and_then(Iterator::next), pulses.of(id));
             let proxies = Proxies::new(settings.trusted_proxies.clone());
             let journal = access_log.as_ref().map(Writer::journal);
@@ -169,6 +186,7 @@ impl Broker {
                 share,
                 stopping,
                 pulse,
+                tls,
                 proxies,
                 journal,
                 kept,
@@ -194,8 +212,38 @@ impl Broker {
         let license = find_and_log(&settings);
         desk.tell_all(|| Command::License(license.clone()));
         let supervisor = Supervisor::of_environment();
-        supervisor.ready(&format!("listening on http://{address}"));
-        Ok(Broker { address, settings, desk, pulses, supervisor, signals, threads, access_log, saving })
+        let set_log_level = None;
+        let broker = Broker {
+            address,
+            settings,
+            desk,
+            pulses,
+            supervisor,
+            signals,
+            renewal,
+            set_log_level,
+            threads,
+            access_log,
+            saving,
+        };
+        broker.supervisor.ready(&broker.greeting());
+        Ok(broker)
+    }
+
+    /// The same, setting the level of the log with this when it is reloaded.
+    pub fn with_log_level(self, set: SetLogLevel) -> Broker {
+        Broker { set_log_level: Some(set), ..self }
+    }
+
+    /// The certificate's file and its SHA-256, where TLS is spoken.
+    pub fn certificate(&self) -> Option<(PathBuf, &str)> {
+        let files = self.settings.tls_files()?;
+        Some((files.cert, self.renewal.as_ref()?.fingerprint()))
+    }
+
+    fn greeting(&self) -> String {
+        let scheme = if self.renewal.is_some() { "https" } else { "http" };
+        format!("listening on {scheme}://{}", self.address)
     }
 
     /// Where it listens; the port that was picked where 0 was asked for.
@@ -239,11 +287,16 @@ impl Broker {
         let interval = self.supervisor.feeding_interval();
         let mut feed_at = interval.map(|time| Instant::now() + time);
         loop {
-            let patience = feed_at.map(|at| at.saturating_duration_since(Instant::now()));
+            let look_at = self.renewal.as_ref().map(Renewal::look_at);
+            let soonest = feed_at.into_iter().chain(look_at).min();
+            let patience = soonest.map(|at| at.saturating_duration_since(Instant::now()));
             match self.signals.wait(patience) {
                 Some(signal) if signals::is_end(signal) => return,
                 Some(_) => self.reload(),
                 None => {}
+            }
+            if look_at.is_some_and(|at| at <= Instant::now()) {
+                self.look_at_certificate();
             }
             if feed_at.is_some_and(|at| at <= Instant::now()) {
                 self.feed_if_all_moved();
@@ -259,30 +312,56 @@ impl Broker {
         }
     }
 
+    fn look_at_certificate(&mut self) {
+        let command = self.renewal.as_mut().and_then(|renewal| renewal.look(&self.settings));
+        self.tell_of_certificate(command);
+    }
+
+    fn tell_of_certificate(&mut self, command: Option<Command>) {
+        if let Some(Command::Certify(config)) = command {
+            self.desk.tell_all(|| Command::Certify(config.clone()));
+        }
+    }
+
     fn reload(&mut self) {
         self.supervisor.reloading();
         make_token_key(&self.settings);
         if let Some(access_log) = &self.access_log {
             access_log.reopen();
         }
-        let license = find_and_log(&self.settings);
-        self.desk.tell_all(|| Command::License(license.clone()));
-        let outcome = match load_access(&self.settings) {
-            Ok(access) => {
-                let keys = access.keys();
-                tracing::info!(keys, "the key file was read again");
-                let access: Arc<Access> = Arc::new(access);
-                self.desk.tell_all(|| Command::Reload(access.clone()));
-                // Whoever waits for the reload may rely on it from then on.
-                self.pulses.wait_for_a_turn(RELOAD_PATIENCE);
-                format!("{keys} API keys read again")
-            }
+        let outcome = match Next::read(&self.settings) {
+            Ok(next) => self.adopt(next),
             Err(error) => {
-                tracing::error!(%error, "the key file is not usable; the keys stay as they were");
-                format!("the keys stay as they were: {error}")
+                tracing::error!(%error, "nothing was reloaded; everything stays as it was");
+                format!("everything stays as it was: {error}")
             }
         };
-        self.supervisor.ready(&format!("listening on http://{}; {outcome}", self.address));
+        self.supervisor.ready(&format!("{}; {outcome}", self.greeting()));
+    }
+
+    /// Goes by what was read again; what became of it, for the supervisor.
+    fn adopt(&mut self, next: Next) -> String {
+        let keys = next.access.keys();
+        let certificate = self.renewal.as_mut().and_then(|renewal| renewal.take(&next.settings, &next));
+        self.tell_of_certificate(certificate);
+        let Next { settings, access, rules, waiting, .. } = next;
+        if let Some(Err(error)) = self.set_log_level.as_ref().map(|set| set(&settings.log)) {
+            tracing::error!(%error, "the log level stays as it was");
+        }
+        self.desk.tell_all(|| Command::Rule(Box::new(rules.clone())));
+        self.desk.tell_all(|| Command::Reload(access.clone()));
+        self.settings = settings;
+        let license = find_and_log(&self.settings);
+        self.desk.tell_all(|| Command::License(license.clone()));
+        // Whoever waits for the reload may rely on it from then on.
+        self.pulses.wait_for_a_turn(RELOAD_PATIENCE);
+        tracing::info!(keys, "the key file was read again, and so were the settings and the certificate");
+        if waiting.is_empty() {
+            return format!("{keys} API keys read again");
+        }
+        let waiting = waiting.join(", ");
+        tracing::warn!(waiting, "some settings wait for a restart");
+        format!("{keys} API keys read again; waiting for a restart: {waiting}")
     }
 }
 
@@ -368,6 +447,7 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         share,
         stopping,
         pulse,
+        tls,
         proxies,
         journal,
         kept,
@@ -389,7 +469,7 @@ fn run(start: Start, ready: &Sender<Result<(), OperatorError>>) {
         match Door::new(listener, share) {
             Ok(door) => {
                 let _ = ready.send(Ok(()));
-                let worker = Worker::new(shard, others, port, door, stopping, pulse, began)
+                let worker = Worker::new(shard, others, port, door, Lines::new(tls), stopping, pulse, began)
                     .with_journal(journal)
                     .with_saver(saver);
                 // As a task beside the one that hears the kernel, it runs in the same round as that one.

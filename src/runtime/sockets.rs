@@ -143,6 +143,20 @@ impl Sockets {
         true
     }
 
+    /// Whether nothing new is begun on it, or it is gone.
+    pub fn is_over(&mut self, id: ConnId) -> bool {
+        self.get(id).is_none_or(|socket| socket.over)
+    }
+
+    /// Tries to say a last word, where no write is under way: as much of it as goes at once.
+    pub fn say(&mut self, id: ConnId, bytes: &[u8]) {
+        let Some(socket) = self.get(id).filter(|socket| !socket.over && !bytes.is_empty()) else { return };
+        debug_assert!(!socket.writing, "it would come in the middle of that write");
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        // Who cannot hear it misses nothing that was for it.
+        let _ = nix::sys::socket::send(socket.stream.as_raw_fd(), bytes, flags);
+    }
+
     /// Says nothing more, and goes on reading.
     pub fn shut_write(&mut self, id: ConnId) {
         if let Some(socket) = self.get(id) {

@@ -29,6 +29,11 @@ impl Stopping {
         Stopping { drain_ms, until: None, halted: false, is_counted: false, busy, bells }
     }
 
+    /// From here on a stop takes this long.
+    pub fn reload(&mut self, drain_ms: u64) {
+        self.drain_ms = drain_ms;
+    }
+
     /// The broker stops.
     pub fn begin(&mut self, now: Now) {
         self.until.get_or_insert(now.after(self.drain_ms));

@@ -5,7 +5,7 @@
 //! fan-out goes in several submissions with a look at what has happened between them. A connection's slot is
 //! given back only when every operation on it has landed.
 //!
-//! Read first: `shard/contract.rs`, `runtime/sockets.rs`.
+//! Read first: `shard/contract.rs`, `runtime/lines.rs`.
 
 use std::io;
 use std::net::{IpAddr, TcpStream};
@@ -21,11 +21,12 @@ use crate::ids::{ConnId, ShardId};
 use crate::runtime::clock::Clock;
 use crate::runtime::door::Door;
 use crate::runtime::journal::Journal;
+use crate::runtime::lines::{Happened, Lines};
 use crate::runtime::look::{self, Began};
 use crate::runtime::mesh::{Command, Port};
 use crate::runtime::pulse::Pulse;
 use crate::runtime::saver::Saver;
-use crate::runtime::sockets::{Landed, Sockets};
+use crate::runtime::sockets::Landed;
 use crate::runtime::stopping::Stopping;
 use crate::shard::Shard;
 use crate::shard::contract::Close;
@@ -47,7 +48,7 @@ pub struct Worker {
     others: Vec<ShardId>,
     port: Port,
     clock: Clock,
-    sockets: Sockets,
+    lines: Lines,
     door: Door,
     /// The last submission held answers only: the next one is the fan-out's.
     answered: bool,
@@ -70,6 +71,7 @@ impl Worker {
         others: Vec<ShardId>,
         port: Port,
         door: Door,
+        lines: Lines,
         stopping: Stopping,
         pulse: Pulse,
         began: Began,
@@ -79,7 +81,7 @@ impl Worker {
             others,
             port,
             clock: Clock::start(),
-            sockets: Sockets::default(),
+            lines,
             door,
             answered: false,
             is_crowded: false,
@@ -116,7 +118,7 @@ impl Worker {
     /// One turn: take in, send out, and again while there is something new.
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.pulse.tick();
-        self.sockets.wake(cx);
+        self.lines.wake(cx);
         loop {
             self.port.listen(cx.waker());
             let now = self.clock.now();
@@ -130,9 +132,9 @@ impl Worker {
                 return Poll::Ready(());
             }
             let saves_on = self.saver.as_mut().is_some_and(|saver| saver.give(&mut self.shard, now));
-            let has_more = !is_all || self.is_crowded || saves_on;
+            let has_more = !is_all || self.is_crowded || saves_on || self.lines.has_more();
             if has_more || (!took_any && !self.arm_timer(cx)) {
-                self.sockets.listen(has_more, cx);
+                self.lines.listen(has_more, cx);
                 return Poll::Pending;
             }
         }
@@ -145,11 +147,9 @@ impl Worker {
             self.shard.told(from, message, now);
             any = true;
         }
-        while let Some(landed) = self.sockets.next_landed() {
-            match landed {
-                Landed::Read(id, result, buffer) => self.read(id, result, buffer, now),
-                Landed::Wrote(id, result, bytes) => self.wrote(id, result, bytes, now),
-            }
+        any |= self.hear(now);
+        if self.lines.shake_hands() {
+            self.hear(now);
             any = true;
         }
         any |= self.let_in(cx, now);
@@ -165,9 +165,32 @@ impl Worker {
         any
     }
 
+    /// What has happened on the lines; whether anything has.
+    fn hear(&mut self, now: Now) -> bool {
+        let mut any = false;
+        while let Some(happened) = self.lines.next_happened() {
+            match happened {
+                Happened::Landed(Landed::Read(id, result, buffer)) => self.read(id, result, buffer, now),
+                Happened::Landed(Landed::Wrote(id, result, bytes)) => self.wrote(id, result, bytes, now),
+                Happened::Free(id) => self.shard.sent(id, Bytes::new(), 0, now),
+                Happened::PlainHttp(id) => {
+                    self.shard.refuse_plain_http(id, now);
+                    self.read_more(id, Box::default());
+                }
+            }
+            any = true;
+        }
+        any
+    }
+
     fn obey(&mut self, command: Command, now: Now) {
         match command {
             Command::Reload(access) => self.shard.reload(access, now),
+            Command::Rule(rules) => {
+                self.stopping.reload(rules.limits.drain_ms);
+                self.shard.rule(*rules);
+            }
+            Command::Certify(config) => self.lines.reload(config),
             Command::License(held) => self.shard.hold_license(held),
             Command::Drain => {
                 self.stopping.begin(now);
@@ -194,7 +217,7 @@ impl Worker {
 
     fn welcome(&mut self, stream: TcpStream, ip: IpAddr, now: Now) {
         let Some(id) = self.shard.opened_from(ip, now) else { return };
-        self.sockets.open(id, stream);
+        self.lines.open(id, stream);
         self.read_more(id, Box::default());
     }
 
@@ -205,7 +228,7 @@ impl Worker {
                 self.shard.received(id, &mut buffer[..len], now);
                 self.read_more(id, buffer);
             }
-            Err(_) => self.sockets.break_off(id),
+            Err(_) => self.lines.break_off(id),
         }
         self.end_if_idle(id, now);
     }
@@ -213,17 +236,16 @@ impl Worker {
     /// Reads on, if the shard wants more from this connection; in the same buffer, if it fits.
     fn read_more(&mut self, id: ConnId, buffer: Box<[u8]>) {
         let appetite = self.shard.appetite(id);
-        if appetite == 0 || !self.sockets.may_read(id) {
+        if appetite == 0 || !self.lines.may_read(id) {
             return;
         }
-        let buffer = if buffer.len() == appetite { buffer } else { vec![0; appetite].into_boxed_slice() };
-        self.sockets.read(id, buffer);
+        self.lines.read(id, appetite, buffer);
     }
 
     fn wrote(&mut self, id: ConnId, result: io::Result<usize>, bytes: Bytes, now: Now) {
         match result {
             Ok(written) if written > 0 => self.shard.sent(id, bytes, written, now),
-            Ok(_) | Err(_) => self.sockets.break_off(id),
+            Ok(_) | Err(_) => self.lines.break_off(id),
         }
         self.end_if_idle(id, now);
     }
@@ -234,15 +256,19 @@ impl Worker {
         while let Some(id) = self.shard.next_read() {
             self.read_more(id, Box::default());
         }
-        self.sockets.begin_reads();
+        while let Some(id) = self.lines.next_to_flush() {
+            let holds = self.shard.hold_back(id);
+            self.lines.flush(id, holds);
+        }
+        self.lines.begin_reads();
         let mut closes = 0;
         while closes < CLOSES
             && let Some((id, close)) = self.shard.next_close()
         {
             closes += 1;
             match close {
-                Close::Write => self.sockets.shut_write(id),
-                Close::Both => self.sockets.break_off(id),
+                Close::Write => self.lines.shut_write(id),
+                Close::Both => self.lines.break_off(id),
             }
             self.end_if_idle(id, now);
         }
@@ -261,7 +287,7 @@ impl Worker {
 
     /// What only the runtime can see.
     fn look(&self, survey: &Survey) -> Findings {
-        let peer = |id: &ConnId| self.sockets.stream(*id).and_then(look::peer);
+        let peer = |id: &ConnId| self.lines.stream(*id).and_then(look::peer);
         Findings {
             busy_us: look::thread_busy_us(),
             accept_errors: self.door.errors(),
@@ -273,7 +299,7 @@ impl Worker {
     fn send(&mut self) -> bool {
         let mut sends = 0;
         while let Some((id, bytes)) = self.shard.next_answer() {
-            sends += usize::from(self.sockets.write(id, bytes));
+            sends += usize::from(self.lines.write(id, bytes));
         }
         let answers_only = sends > 0 && !self.answered && self.shard.fan_out_exceeds(SMALL_FAN_OUT);
         self.answered = answers_only;
@@ -282,7 +308,7 @@ impl Worker {
         }
         while sends < SENDS {
             let Some((id, bytes)) = self.shard.next_send() else { return true };
-            sends += usize::from(self.sockets.write(id, bytes));
+            sends += usize::from(self.lines.write(id, bytes));
         }
         false
     }
@@ -306,7 +332,7 @@ impl Worker {
     }
 
     fn end_if_idle(&mut self, id: ConnId, now: Now) {
-        if self.sockets.close_if_idle(id) {
+        if self.lines.close_if_idle(id) {
             self.shard.ended(id, now);
         }
     }

@@ -24,7 +24,7 @@ use crate::guard::address::Network;
 use crate::operator_error::OperatorError;
 use crate::toml_lines::{Document, Fault, Field, Table};
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 17] = [
     "listen",
     "cores",
     "state_dir",
@@ -35,6 +35,8 @@ const NAMES: [&str; 15] = [
     "allow_origin",
     "log_format",
     "log_level",
+    "tls_cert",
+    "tls_key",
     "tokens",
     "trusted_proxies",
     "access_log",
@@ -82,6 +84,8 @@ fn read_field(field: &Field<'_>, layer: &mut Layer, home: Option<&Path>) -> Resu
         "allow_origin" => layer.allow_origins = origins(field)?,
         "log_format" => layer.log_format = Some(value(field, str::parse)?),
         "log_level" => layer.log_level = Some(field.text()?.to_owned()),
+        "tls_cert" => layer.tls.cert = Some(path(field, home)?),
+        "tls_key" => layer.tls.key = Some(path(field, home)?),
         "tokens" => layer.tokens = Some(tokens::read(field.table()?, home)?),
         "trusted_proxies" => layer.trusted_proxies = networks(field)?,
         "access_log" => layer.access_log = Some(value(field, str::parse)?),
@@ -171,7 +175,7 @@ mod tests {
     fn each_mistake_names_its_line_and_the_remedy() {
         for (text, line, hint) in [
             ("cores = 2\nlissen = \"a\"\n", 2, "`listen`"),
-            ("tls = true\n", 1, "allow_origin"),
+            ("tls = true\n", 1, "tls_cert"),
             ("cores = 0\n", 1, "1 to 256"),
             ("cores = \"many\"\n", 1, "1 to 256"),
             ("\nlisten = \"7373\"\n", 2, "127.0.0.1:7373"),
@@ -185,6 +189,7 @@ mod tests {
             ("[limits]\nnesting = 5\nstate_byte = 1\n", 3, "`state_bytes`"),
             ("limits = 3\n", 1, "[limits]"),
             ("state_dir = \"\"\n", 1, "path"),
+            ("tls_cert = 3\n", 1, "text"),
             ("cores = \n", 1, "name = value"),
             ("trusted_proxies = [\"10.0.0.1/8\"]\n", 1, "10.0.0.0/8"),
             ("\ntrusted_proxies = \"alb\"\n", 2, "2001:db8::/32"),

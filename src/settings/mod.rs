@@ -10,6 +10,8 @@ mod access_log;
 pub mod file;
 mod limit_names;
 mod places;
+mod reload;
+mod tls;
 pub mod tokens;
 pub mod units;
 
@@ -26,6 +28,8 @@ use crate::operator_error::OperatorError;
 pub use access_log::{AccessLog, AccessLogFormat};
 pub use limit_names::{LIMIT_NAMES, LimitKind, LimitName};
 pub use places::Places;
+pub use reload::{AT_START_ONLY, Sources};
+pub use tls::{TlsFiles, TlsSettings};
 pub use tokens::TokenSettings;
 
 /// Where the broker listens unless told otherwise: this machine only.
@@ -70,6 +74,10 @@ pub struct Settings {
     pub config_file: Option<PathBuf>,
     /// What is logged, and how.
     pub log: LogSettings,
+    /// Which certificate to show, if TLS is to be spoken.
+    pub tls: TlsSettings,
+    /// Where all of this came from, to be read again; none where it came from nowhere.
+    pub sources: Option<Box<Sources>>,
     /// Networks of proxies whose word about others is believed.
     pub trusted_proxies: Vec<Network>,
     /// What becomes of the access log.
@@ -122,6 +130,8 @@ pub struct Layer {
     pub log_format: Option<LogFormat>,
     /// See [`LogSettings::level`].
     pub log_level: Option<String>,
+    /// See [`Settings::tls`].
+    pub tls: TlsSettings,
     /// See [`Settings::trusted_proxies`].
     pub trusted_proxies: Vec<Network>,
     /// See [`AccessLog::format`].
@@ -149,6 +159,8 @@ impl Settings {
             limits: Limits::default(),
             config_file: None,
             log: LogSettings::default(),
+            tls: TlsSettings::default(),
+            sources: None,
             trusted_proxies: Vec::new(),
             access_log: AccessLog::default(),
         }
@@ -156,6 +168,7 @@ impl Settings {
 
     /// Puts the sources together: `flags` (with the environment) over `file` over the defaults.
     pub fn from_layers(flags: Layer, file: Layer, places: &Places) -> Settings {
+        let sources = Some(Box::new(Sources { flags: flags.clone(), places: places.clone() }));
         let state_dir = flags.state_dir.or(file.state_dir).unwrap_or_else(|| places.state_dir());
         let defaults = Settings::new(state_dir);
         let mut limits = defaults.limits.clone();
@@ -181,6 +194,8 @@ impl Settings {
                 format: flags.log_format.or(file.log_format).unwrap_or_default(),
                 level: flags.log_level.or(file.log_level).unwrap_or(defaults.log.level),
             },
+            tls: flags.tls.or(file.tls),
+            sources,
             trusted_proxies: [flags.trusted_proxies, file.trusted_proxies]
                 .into_iter()
                 .find(|networks| !networks.is_empty())
@@ -191,6 +206,11 @@ impl Settings {
             },
             ..Settings::new(defaults.state_dir)
         }
+    }
+
+    /// Where the certificate and its key are; none where TLS is off.
+    pub fn tls_files(&self) -> Option<TlsFiles> {
+        self.tls.files(&self.state_dir)
     }
 
     /// Whether a broker can be started with this.
@@ -211,6 +231,7 @@ impl Settings {
             name.check(name.get(&self.limits))?;
         }
         check_together(&self.limits)?;
+        self.tls.check()?;
         self.log.check()
     }
 }

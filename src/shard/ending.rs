@@ -47,6 +47,14 @@ impl Shard {
         self.resume(id);
     }
 
+    /// The peer spoke plain HTTP to a broker that speaks TLS. What it said was not looked at.
+    pub fn refuse_plain_http(&mut self, id: ConnId, now: Now) {
+        self.now = now;
+        if self.conns.get(id).is_some_and(|conn| conn.life == Life::Open) {
+            self.refuse_and_close(id, WireError::PlainHttp);
+        }
+    }
+
     /// All that was answered is with the kernel; a closing connection goes on to its next stage.
     pub(super) fn after_flush(&mut self, id: ConnId) {
         let Some(conn) = self.conns.get_mut(id) else { return };

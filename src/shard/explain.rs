@@ -137,7 +137,7 @@ impl Shard {
             pattern: self.pattern_of(watch.place).to_string(),
             holder: self.house.access.name(&stream.holder()).to_owned(),
             is_socket: stream.is_socket(),
-            opened_s: conn.outbox.opened_s,
+            opened_s: stream.opened_s,
             has: has(conn, key, entry),
             conflated: conn.outbox.conflated(),
             is_in_flight: conn.outbox.is_in_flight(),

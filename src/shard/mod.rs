@@ -82,6 +82,17 @@ pub struct Config {
     pub origins: Origins,
 }
 
+/// What a core may be told anew while it runs, beside who may do what.
+#[derive(Clone)]
+pub struct Rules {
+    /// Which pages may.
+    pub origins: Origins,
+    /// The operator's bounds.
+    pub limits: Limits,
+    /// Connections that there are descriptors for.
+    pub descriptors: usize,
+}
+
 /// One core of the broker.
 pub struct Shard {
     id: ShardId,
@@ -249,6 +260,12 @@ impl Shard {
         }
         self.end_expired();
         self.memory.look(self.mark_bytes(), now);
+    }
+
+    /// The bounds were replaced. What is there already and beyond one stays: each is asked when more is wanted.
+    pub fn rule(&mut self, rules: Rules) {
+        let Rules { origins, limits, descriptors } = rules;
+        (self.house.origins, self.house.limits, self.descriptors) = (origins, limits, descriptors);
     }
 
     /// The key table was replaced.

@@ -76,6 +76,12 @@ impl Shard {
         conn.outbox.next(dialect, &mut Going { store, ages, now_ms: self.now.wall_ms })
     }
 
+    /// Something that is not the shard's goes out on this connection: nothing is chosen for it until `sent`, with
+    /// no bytes. Whether that is so; if not, a send of the shard is in flight.
+    pub fn hold_back(&mut self, id: ConnId) -> bool {
+        self.conns.get_mut(id).is_some_and(|conn| conn.outbox.hold_back())
+    }
+
     /// The kernel took `written` of the bytes that were in flight; they come back so that the rest can go.
     pub fn sent(&mut self, id: ConnId, bytes: Bytes, written: usize, now: Now) {
         self.now = now;

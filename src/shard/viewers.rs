@@ -38,11 +38,11 @@ impl Shard {
             visit = http.visit.take();
         }
         let status = if matches!(protocol, Protocol::Socket { .. }) { 101 } else { 200 };
-        let stream = match protocol {
+        let mut stream = match protocol {
             Protocol::Socket { .. } => Stream::socket(holder, single),
             Protocol::Events => Stream::events(holder, single),
         };
-        conn.outbox.opened_s = u32::try_from(self.now.wall_ms / 1000).unwrap_or(u32::MAX);
+        stream.opened_s = u32::try_from(self.now.wall_ms / 1000).unwrap_or(u32::MAX);
         conn.speech = Speech::Stream(Box::new(stream));
         self.counters.viewers += 1;
         self.counters.requests += 1;
@@ -154,7 +154,7 @@ impl Shard {
         if let Some(conn) = self.conns.get_mut(id)
             && let Speech::Stream(stream) = &mut conn.speech
         {
-            stream.given_up.get_or_insert_default().add(pattern);
+            stream.give_up(pattern);
         }
     }
 
@@ -230,7 +230,7 @@ impl Shard {
     fn say_where_it_begins(&mut self, id: ConnId, patterns: &[Pattern]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         if let Speech::Stream(stream) = &mut conn.speech
-            && stream.given_up.as_mut().is_some_and(|given_up| given_up.take_up(patterns))
+            && stream.take_up(patterns)
         {
             self.say(id, &frame::text(&message::syncing(&self.house.epoch, patterns)));
         }

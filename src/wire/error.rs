@@ -12,6 +12,8 @@ use crate::key::KeyError;
 pub enum WireError {
     /// The request breaks RFC 9112's grammar or framing: 400 and close.
     Malformed(Malformed),
+    /// Plain HTTP where TLS is spoken: 400 and close.
+    PlainHttp,
     /// Not HTTP/1.1: 505 and close.
     Version,
     /// A transfer coding other than chunked: 501 and close.

@@ -17,6 +17,7 @@ impl WireError {
                 400
             }
             WireError::NoData(_) | WireError::BadKey(_) | WireError::BadQuery(..) => 400,
+            WireError::PlainHttp => 400,
             WireError::BadCondition(_) | WireError::Frame(_) | WireError::BadMessage(_) => 400,
             WireError::NoToken(_) => 400,
             WireError::Unauthorized | WireError::BadToken(_) => 401,
@@ -50,6 +51,7 @@ impl WireError {
     pub fn code(&self) -> &'static str {
         match self {
             WireError::Malformed(_) => "bad_request",
+            WireError::PlainHttp => "https_only",
             WireError::Version => "version_not_supported",
             WireError::TransferCoding => "not_implemented",
             WireError::Expectation => "expectation_failed",
@@ -103,6 +105,7 @@ impl WireError {
             WireError::Malformed(what) => *what != Malformed::PercentEncoding,
             // Whatever came with an upgrade was never meant as a body of ours.
             WireError::BadUpgrade(what) => *what == BadUpgrade::Body,
+            WireError::PlainHttp => true,
             WireError::Version | WireError::TransferCoding | WireError::BodyTooLarge(_) => true,
             WireError::HeadTooLarge(_) | WireError::TooManyFields(_) => true,
             WireError::HeadTimeout(_) | WireError::BodyTimeout(_) | WireError::TooManyConnections(_) => true,
@@ -152,6 +155,7 @@ impl WireError {
     fn write_problem(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             WireError::Malformed(what) => write!(f, "{what}"),
+            WireError::PlainHttp => write!(f, "this broker speaks TLS on this port, and no plain HTTP"),
             WireError::Version => write!(f, "only HTTP/1.1 is spoken here"),
             WireError::TransferCoding => write!(f, "the only transfer coding known here is chunked, once"),
             WireError::Expectation => write!(f, "the only expectation known here is 100-continue"),
@@ -212,6 +216,7 @@ impl WireError {
         match self {
             WireError::Malformed(_) | WireError::BadUpgrade(_) | WireError::Frame(_) => "",
             WireError::BadKey(_) | WireError::BadQuery(..) => "",
+            WireError::PlainHttp => "ask again with https:// (wss:// for a WebSocket)",
             WireError::Version => "ask again with HTTP/1.1",
             WireError::TransferCoding => "send Transfer-Encoding: chunked, or a Content-Length",
             WireError::Expectation => "leave Expect out",
@@ -338,6 +343,7 @@ mod tests {
             (WireError::NoBody, 400, false),
             (WireError::NotUtf8(4711), 400, false),
             (WireError::BadJson("expected `\"` at line 1 column 2".into()), 400, false),
+            (WireError::PlainHttp, 400, true),
             (WireError::NoData("no \"data\""), 400, false),
             (WireError::BadKey(KeyError::TooLong), 400, false),
             (WireError::BadQuery("wait", "a number of seconds"), 400, false),

@@ -120,6 +120,7 @@ fn a_full_disk_stops_snapshots_and_not_the_broker() {
         r#"
         log="$DISK/../log.$$"
         broker() {{
+            : >"$log"
             LUX_API_KEY={API_KEY} "$LUX" serve --cores 2 --listen 127.0.0.1:0 --state-dir "$DISK" \
                 --snapshot-every 100ms 2>"$log" &
             until grep -q 'listening on' "$log"; do kill -0 $!; done

@@ -4,6 +4,8 @@
 //! taken from the broker's own code; requests are raw bytes, streams are read by tungstenite or by hand.
 //!
 //! Read first: `harness/mod.rs`. Then any folder: `http` (the table of requests), `refused` (what bad input
+//! gets), `streams`, `access` (keys, grants, origins), `limits`, `promises` (to a viewer), `life`,
+//! `tls`.
 //! gets), `streams`, `access` (keys, grants, origins), `limits`, `guards` (rates, proxies, the access log),
 //! `promises` (to a viewer), `life`, `watch`.
 
@@ -17,4 +19,5 @@ mod limits;
 mod promises;
 mod refused;
 mod streams;
+mod tls;
 mod watch;

@@ -213,7 +213,7 @@ fn nothing_depends_on_a_license() {
         found.extend(lines.map(|(at, line)| source.place(at, line)));
     }
     let survey = fs::read_to_string(root().join("src/shard/survey.rs")).unwrap();
-    assert_eq!(survey.matches("license").count(), 1, "the metrics show it, and no request is read by it");
+    assert_eq!(survey.matches("license").count(), 1, "the metrics show it, and nothing else here reads it");
     assert_none("a broker is never less correct for want of a license", found);
 }
 

@@ -8,6 +8,7 @@
 use serde::Serialize;
 
 use crate::access::KeyEntry;
+use crate::certificate;
 use crate::cli::license::Report;
 use crate::license::{self, Found, License};
 use crate::limits::descriptors_reserved;
@@ -64,6 +65,7 @@ pub fn findings(settings: &Settings, machine: &Machine, keys: &Keys, wall_ms: u6
         memory_finding(settings, machine.memory_bytes),
         state_dir_finding(settings, machine.state_dir),
         keys_finding(settings, keys, wall_ms),
+        tls_finding(settings, wall_ms),
         tokens_finding(settings),
         license_finding(&license::find(settings), wall_ms),
     ]
@@ -285,6 +287,24 @@ fn keys_finding(settings: &Settings, keys: &Keys, wall_ms: u64) -> Finding {
             warn("API keys", format!("{found}; {gone} expired"), "see `lux key list`, and revoke them")
         }
     }
+}
+
+fn tls_finding(settings: &Settings, wall_ms: u64) -> Finding {
+    let own = settings.tls_files().filter(|files| settings.tls.self_signed && !files.cert.exists());
+    if own.is_some() {
+        return ok("TLS", "on; the start makes a certificate that signs itself");
+    }
+    let certificate = match certificate::load(settings, wall_ms) {
+        Ok(None) => return ok("TLS", "off; plain HTTP"),
+        Ok(Some(certificate)) => certificate,
+        Err(error) => return fail("TLS", error.message, error.remedy),
+    };
+    if let Some(doubt) = certificate.doubt {
+        return warn("TLS", doubt.message, doubt.remedy);
+    }
+    let until = certificate::date(certificate.ends_at_ms);
+    let count = certificate.chain;
+    ok("TLS", format!("on; {count} in the chain, the key fits, good until {until}"))
 }
 
 /// A license never stands in the way: it is fine, or it is doubtful.

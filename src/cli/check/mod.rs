@@ -21,7 +21,7 @@ use crate::access_file::read_keys;
 use crate::limits::Limits;
 use crate::machine::Machine;
 use crate::settings::units::format_duration_ms;
-use crate::settings::{LIMIT_NAMES, LimitKind, LimitName, Settings};
+use crate::settings::{AT_START_ONLY, LIMIT_NAMES, LimitKind, LimitName, Settings};
 use findings::{Finding, Mark};
 
 const EXAMPLES: &str = "\
@@ -68,6 +68,11 @@ struct SettingsReport {
     environment_key: bool,
     log_format: String,
     log_level: String,
+    tls_cert: Option<String>,
+    tls_key: Option<String>,
+    tls_self_signed: bool,
+    /// What a reload does not change.
+    at_start_only: &'static [&'static str],
     trusted_proxies: Vec<String>,
     access_log: String,
     access_log_file: Option<String>,
@@ -132,6 +137,10 @@ impl Report {
         if let Some(settings) = &self.settings {
             print_section("Settings")?;
             print_rows(&settings.rows())?;
+            let names = settings.at_start_only.join(", ");
+            output::styled(&format!(
+                "  A reload (SIGHUP) takes the file's changes, but for {names}: those take a restart."
+            ))?;
         }
         if !self.limits.is_empty() {
             print_section("Limits")?;
@@ -166,6 +175,10 @@ impl SettingsReport {
             environment_key: settings.environment_key.is_some(),
             log_format: settings.log.format.to_string(),
             log_level: settings.log.level.clone(),
+            tls_cert: settings.tls.cert.as_ref().map(|path| path.display().to_string()),
+            tls_key: settings.tls.key.as_ref().map(|path| path.display().to_string()),
+            tls_self_signed: settings.tls.self_signed,
+            at_start_only: &AT_START_ONLY,
             trusted_proxies: settings.trusted_proxies.iter().map(ToString::to_string).collect(),
             access_log: settings.access_log.format.to_string(),
             access_log_file: settings.access_log.file.as_ref().map(|path| path.display().to_string()),
@@ -175,6 +188,7 @@ impl SettingsReport {
     fn rows(&self) -> Vec<Vec<String>> {
         let origins =
             if self.allow_origin.is_empty() { "any".to_owned() } else { self.allow_origin.join(", ") };
+        let none = || "none".to_owned();
         let proxies = match self.trusted_proxies.is_empty() {
             true => "none".to_owned(),
             false => self.trusted_proxies.join(", "),
@@ -197,12 +211,15 @@ impl SettingsReport {
                 self.license.clone().unwrap_or_else(|| "default".to_owned()),
                 "--license, LUX_LICENSE",
             ),
-            ("config", self.config.clone().unwrap_or_else(|| "none".to_owned()), "--config, LUX_CONFIG"),
+            ("config", self.config.clone().unwrap_or_else(none), "--config, LUX_CONFIG"),
             ("allow_origin", origins, "--allow-origin, LUX_ALLOW_ORIGIN"),
             ("insecure_open", self.insecure_open.to_string(), "--insecure-open"),
             ("environment key", environment_key.to_owned(), "LUX_API_KEY"),
             ("log_format", self.log_format.clone(), "--log-format, LUX_LOG_FORMAT"),
             ("log_level", self.log_level.clone(), "--log-level, LUX_LOG_LEVEL"),
+            ("tls_cert", self.tls_cert.clone().unwrap_or_else(none), "--tls-cert, LUX_TLS_CERT"),
+            ("tls_key", self.tls_key.clone().unwrap_or_else(none), "--tls-key, LUX_TLS_KEY"),
+            ("tls_self_signed", self.tls_self_signed.to_string(), "--tls-self-signed"),
             ("trusted_proxies", proxies, "--trusted-proxy, LUX_TRUSTED_PROXIES"),
             ("access_log", self.access_log.clone(), "--access-log, LUX_ACCESS_LOG"),
             ("access_log_file", access_log_file, "--access-log-file, LUX_ACCESS_LOG_FILE"),

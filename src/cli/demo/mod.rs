@@ -25,6 +25,8 @@ use clap::Args;
 
 use super::client::{Ask, BrokerUrl, Client};
 use super::failure::Failure;
+use super::provision::Place;
+use super::trust::Trust;
 use super::{logging, output, provision};
 use crate::access::{Grant, KeyEntry, Secret};
 use crate::access_file::{add_key, make_private_dir};
@@ -81,13 +83,16 @@ struct TemporaryDir(PathBuf);
 /// # Errors
 /// What is wrong with the flags or the machine.
 pub fn run(args: DemoArgs) -> Result<(), Failure> {
-    logging::start(&LogSettings { level: "warn".to_owned(), ..LogSettings::default() })?;
+    // Nothing reads the settings again here.
+    let _set_log_level = logging::start(&LogSettings { level: "warn".to_owned(), ..LogSettings::default() })?;
     let (directory, secret) = (TemporaryDir::new()?, provision::new_secret()?);
     let broker = start(&args, &directory, &secret)?;
-    let url = provision::reachable_url(broker.address());
+    let place = Place::of(&broker);
+    provision::say_address(&place, broker.address());
     if !args.quiet {
-        introduce(&url, &secret);
+        introduce(&place, &secret);
     }
+    let url = place.url;
     output::line(&format!("{url}/#key={}", secret.reveal()))?;
     let stop = &Stop::default();
     thread::scope(|scope| {
@@ -129,15 +134,13 @@ fn start(args: &DemoArgs, directory: &TemporaryDir, secret: &Secret) -> Result<B
         KeyEntry { name: "demo".to_owned(), hash: secret.hash(), grant: Grant::all(), expires_at_ms: None };
     add_key(&settings.keys_file, entry)?;
     settings.check()?;
-    let broker = Broker::start_with(settings, gallery::manners())?;
-    provision::say_address(broker.address());
-    Ok(broker)
+    Broker::start_with(settings, gallery::manners())
 }
 
-fn introduce(url: &str, secret: &Secret) {
+fn introduce(place: &Place, secret: &Secret) {
     let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
     let key_style = AnsiColor::Yellow.on_default();
-    let key = secret.reveal();
+    let (key, url) = (secret.reveal(), &place.url);
     anstream::eprintln!(
         "\n{bold}Lux is running with made-up producers.{bold:#} {dim}Ctrl-C ends it and forgets everything.{dim:#}\n\n\
          API key        {key_style}{key}{key_style:#}\n\
@@ -147,7 +150,7 @@ fn introduce(url: &str, secret: &Secret) {
          Write          {}\n\
          Nine boards    {url}/examples#key={key}\n\n\
          {bold}Open this in a browser:{bold:#}",
-        provision::curl_line(url, key),
+        provision::curl_line(place, key),
     );
 }
 
@@ -167,7 +170,7 @@ fn story(producer: u64) -> Box<dyn Producer> {
 
 fn tell(name: &str, mut story: Box<dyn Producer>, mut dice: Dice, url: &str, secret: &Secret, stop: &Stop) {
     let Ok(broker) = BrokerUrl::parse(url) else { return };
-    let client = Client::new(broker, Some(secret));
+    let client = Client::new(broker, Some(secret), &Trust::default());
     let mut failures = 0;
     loop {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -15,10 +15,11 @@ use tungstenite::http::{HeaderValue, Uri};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::protocol::frame::CloseFrame;
 use tungstenite::stream::MaybeTlsStream;
-use tungstenite::{Bytes, Error, Message, WebSocket};
+use tungstenite::{Bytes, Connector, Error, Message, WebSocket};
 
 use super::super::client::{bearer, plain_io, refusal};
 use super::super::failure::Failure;
+use super::super::trust::Trust;
 use crate::access::Secret;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,7 +62,7 @@ impl Connection {
     ///
     /// # Errors
     /// Why not, and whether another attempt makes sense.
-    pub fn open(url: &str, key: Option<&Secret>) -> Result<Connection, Lost> {
+    pub fn open(url: &str, key: Option<&Secret>, trust: &Trust) -> Result<Connection, Lost> {
         let mut request = url.into_client_request().map_err(|error| Lost::ForNow(error.to_string()))?;
         if let Some(key) = key {
             let value =
@@ -73,10 +74,12 @@ impl Connection {
         tcp.set_read_timeout(Some(HANDSHAKE_TIMEOUT)).map_err(later)?;
         tcp.set_write_timeout(Some(HANDSHAKE_TIMEOUT)).map_err(later)?;
         let handle = tcp.try_clone().map_err(later)?;
+        let tls =
+            trust.for_streams().map_err(|error| Lost::ForNow(error.to_string()))?.map(Connector::Rustls);
         let config = WebSocketConfig::default()
             .max_message_size(Some(FRAME_BYTES_MAX))
             .max_frame_size(Some(FRAME_BYTES_MAX));
-        match tungstenite::client_tls_with_config(request, tcp, Some(config), None) {
+        match tungstenite::client_tls_with_config(request, tcp, Some(config), tls) {
             Ok((socket, _)) => {
                 Ok(Connection { socket, tcp: handle, heard_at: Instant::now(), is_asked: false })
             }

@@ -24,6 +24,7 @@ use super::client::{BrokerArgs, BrokerUrl};
 use super::failure::Failure;
 use super::keys::parse_pattern;
 use super::output;
+use super::trust::Trust;
 use crate::access::Secret;
 use crate::key::Pattern;
 use backoff::Backoff;
@@ -80,6 +81,7 @@ pub struct WatchArgs {
 struct Watch {
     broker: BrokerUrl,
     key: Option<Secret>,
+    trust: Trust,
     patterns: Vec<Pattern>,
     once: bool,
     changes_left: Option<u64>,
@@ -110,7 +112,7 @@ pub fn run(args: WatchArgs) -> Result<(), Failure> {
 
 impl Watch {
     fn new(args: WatchArgs) -> Result<Watch, Failure> {
-        let key = args.broker.api_key()?;
+        let (key, trust) = (args.broker.api_key()?, args.broker.trust.read()?);
         let broker = args.broker.broker;
         let session = Session::new(&args.patterns);
         let display = if args.pretty && io::stdout().is_terminal() {
@@ -121,14 +123,14 @@ impl Watch {
             Display::Plain(Plain { only_data: args.data })
         };
         let (once, changes_left) = (args.once, args.count);
-        Ok(Watch { broker, key, patterns: args.patterns, once, changes_left, session, display })
+        Ok(Watch { broker, key, trust, patterns: args.patterns, once, changes_left, session, display })
     }
 
     fn watch(mut self) -> Result<(), Failure> {
         let mut backoff = Backoff::default();
         self.display.status(&format!("connecting to {}", self.broker), false)?;
         loop {
-            let why = match Connection::open(&self.url(), self.key.as_ref()) {
+            let why = match Connection::open(&self.url(), self.key.as_ref(), &self.trust) {
                 Err(Lost::ForGood(failure)) => return Err(failure),
                 Err(Lost::ForNow(why)) => why,
                 Ok(connection) => match self.follow(connection, &mut backoff)? {

@@ -92,8 +92,8 @@ impl Setup {
     /// Starts it where it may refuse to run: a broker that answers, or its exit code and what it said.
     pub fn try_start(self) -> Result<Broker, (i32, String)> {
         let (process, home) = self.spawn();
-        let Some(line) = process.line_with("listening on http://") else { return Err(process.ended()) };
-        let address = line.split("listening on http://").nth(1).expect("an address follows");
+        let Some(line) = process.line_with("listening on http") else { return Err(process.ended()) };
+        let address = line.split("://").nth(1).expect("an address follows");
         let address = address.split(|c: char| !(c.is_ascii_digit() || ".:[]".contains(c))).next().unwrap();
         let address =
             address.trim_end_matches('.').parse().unwrap_or_else(|_| panic!("no address in {line:?}"));

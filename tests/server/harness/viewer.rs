@@ -4,6 +4,7 @@
 //!
 //! Read first: `record.rs`.
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use tungstenite::client::IntoClientRequest;
@@ -14,8 +15,8 @@ use tungstenite::{Message, WebSocket};
 use super::{API_KEY, Broker, PATIENCE, Record, Synced, Trouble};
 
 /// An open stream.
-pub struct Viewer {
-    socket: WebSocket<TcpStream>,
+pub struct Viewer<S = TcpStream> {
+    socket: WebSocket<S>,
     /// The subprotocol that the broker chose.
     pub protocol: Option<String>,
 }
@@ -45,15 +46,29 @@ impl Viewer {
     /// Opens `/api/lux/stream…` with these fields and no others.
     #[track_caller]
     pub fn open_with(broker: &Broker, rest: &str, fields: &[(&str, &str)]) -> Viewer {
-        let url = format!("ws://{}/api/lux/stream{rest}", broker.address);
+        let stream = broker.connect();
+        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline can be set");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a deadline can be set");
+        Viewer::open_over(stream, rest, fields)
+    }
+
+    /// Opens a stream of several patterns.
+    #[track_caller]
+    pub fn of(broker: &Broker, patterns: &[&str]) -> Viewer {
+        Viewer::open(broker, &format!("?keys={}", patterns.join(",")))
+    }
+}
+
+impl<S: Read + Write> Viewer<S> {
+    /// Opens `/api/lux/stream…` with these fields and no others, over a stream of any kind.
+    #[track_caller]
+    pub fn open_over(stream: S, rest: &str, fields: &[(&str, &str)]) -> Viewer<S> {
+        let url = format!("ws://lux.test/api/lux/stream{rest}");
         let mut request = url.into_client_request().expect("a request");
         for (name, value) in fields {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a field name");
             request.headers_mut().append(name, HeaderValue::from_str(value).expect("a field value"));
         }
-        let stream = broker.connect();
-        stream.set_read_timeout(Some(PATIENCE)).expect("a deadline can be set");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a deadline can be set");
         let config = WebSocketConfig::default().read_buffer_size(4096);
         match tungstenite::client::client_with_config(request, stream, Some(config)) {
             Ok((socket, answer)) => {
@@ -63,12 +78,6 @@ impl Viewer {
             }
             Err(why) => panic!("no stream at {rest}: {why}"),
         }
-    }
-
-    /// Opens a stream of several patterns.
-    #[track_caller]
-    pub fn of(broker: &Broker, patterns: &[&str]) -> Viewer {
-        Viewer::open(broker, &format!("?keys={}", patterns.join(",")))
     }
 
     /// The next thing the broker says.

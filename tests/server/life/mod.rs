@@ -7,6 +7,7 @@
 
 mod draining;
 mod handed_over;
+mod reloading;
 mod snapshots;
 mod starting;
 mod supervised;

@@ -133,7 +133,7 @@ fn a_reload_that_fails_says_the_line_and_is_over() {
     assert_says(&supervisor.hears(), &["RELOADING=1"]);
     let said = supervisor.hears();
     assert_says(&said, &["READY=1"]);
-    assert!(said.contains("the keys stay as they were") && said.contains("line 2"), "{said}");
+    assert!(said.contains("everything stays as it was") && said.contains("line 2"), "{said}");
     broker.ask(get("board")).trouble(404);
 }
 

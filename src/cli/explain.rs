@@ -142,7 +142,7 @@ fn newest(whole: &Explanation) -> String {
         parts.extend((!whole.deleted).then(|| size(whole.bytes)));
         parts.push(match &whole.by {
             Some(name) => format!("by the API key `{name}`"),
-            None => "by an API key that is gone".to_owned(),
+            None => "by an API key that is not known any more".to_owned(),
         });
     }
     parts.join(", ")
@@ -275,6 +275,9 @@ mod tests {
         assert_eq!(newest(&whole), "no state");
         let gone = ANSWER.replace("\"deleted\":false", "\"deleted\":true").replace("\"importer\"", "null");
         let whole: Explanation = serde_json::from_str(&gone).unwrap();
-        assert_eq!(newest(&whole), "deleted with revision 940, 3.2 s ago, by an API key that is gone");
+        assert_eq!(
+            newest(&whole),
+            "deleted with revision 940, 3.2 s ago, by an API key that is not known any more"
+        );
     }
 }

@@ -54,7 +54,7 @@ export class Explain {
 /** The answer's own words, who wrote, and how long it took to tell everybody. */
 export function sentence({ diagnosis, by, ageMs, cores, rev }) {
   const parts = [`${diagnosis[0].toUpperCase()}${diagnosis.slice(1)}.`];
-  if (rev > 0) parts.push(`Written ${age(ageMs ?? 0)} ago by ${by === null ? 'an API key that is gone' : `the API key “${by}”`}.`);
+  if (rev > 0) parts.push(`Written ${age(ageMs ?? 0)} ago by ${by === null ? 'an API key that is not known any more' : `the API key “${by}”`}.`);
   const tookMs = Math.max(...cores.map(({ fanOut }) => fanOut?.tookMs ?? -1));
   if (tookMs >= 0) parts.push(`The last send of it left ${tookMs < 1 ? 'in under 1' : `after ${count(tookMs)}`} ms.`);
   return parts.join(' ');

@@ -8,10 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::harness::Setup;
+use crate::harness::{PATIENCE, Setup};
 
 use super::metrics::text;
 
@@ -20,10 +21,15 @@ fn read(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
 }
 
-/// Names and kinds as the broker says them.
+/// Names and kinds as the broker says them, once it has written a snapshot.
 fn shown() -> BTreeMap<String, String> {
-    let broker = Setup::cores(1).start();
-    let text = text(&broker);
+    let broker = Setup::cores(1).args(&["--snapshot-every", "100ms"]).start();
+    let began = Instant::now();
+    let mut text = text(&broker);
+    while !text.contains("lux_snapshot_age_seconds") {
+        assert!(began.elapsed() < PATIENCE, "no snapshot is told of");
+        text = super::metrics::text(&broker);
+    }
     broker.stop();
     let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     kinds.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect()

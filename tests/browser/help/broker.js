@@ -46,7 +46,7 @@ export async function startLux(args, env = {}, command = [luxProgram()]) {
     child.once('exit', (code) => reject(new Error(`lux ended with ${code}: ${said}`)));
     child.stderr.on('data', (text) => {
       said += text;
-      const found = /listening on (http:\/\/[^\s\u001b]+)/.exec(said);
+      const found = /listening on (https?:\/\/[^\s\u001b]+)/.exec(said);
       if (!found) return;
       clearTimeout(late);
       resolve(found[1]);
@@ -70,15 +70,17 @@ export async function stopLux(child) {
 
 /** A broker that can be stopped and started again on the same port. */
 export class Broker {
-  static async start() {
+  /** `flags` stand after `lux serve`, at each of its starts. */
+  static async start(flags = []) {
     const broker = new Broker();
+    broker.flags = flags;
     broker.stateDir = await mkdtemp(join(tmpdir(), 'lux-browser-'));
     await broker.up('127.0.0.1:0');
     return broker;
   }
 
   async up(listen = new URL(this.address).host) {
-    const args = ['serve', '--listen', listen, '--state-dir', this.stateDir];
+    const args = ['serve', '--listen', listen, '--state-dir', this.stateDir, ...this.flags];
     const { child, address } = await startLux(args);
     this.child = child;
     this.address = address;
@@ -117,9 +119,15 @@ export class Broker {
     return this.curl('DELETE', `/${key}`);
   }
 
-  /** A request by the real curl: what somebody at a terminal does. */
+  /** A file of the state directory. */
+  file(name) {
+    return join(this.stateDir, name);
+  }
+
+  /** A request by the real curl: what somebody at a terminal does. A certificate that signs itself is believed by its file. */
   async curl(method, path, { key = API_KEY, body } = {}) {
     const args = ['-sS', '--max-time', '30', '-X', method, `${this.address}/api/lux${path}`, '-H', `Authorization: Bearer ${key}`];
+    if (this.address.startsWith('https:')) args.push('--cacert', this.file('self-signed.pem'));
     if (body !== undefined) args.push('-d', body);
     const { stdout } = await run('curl', [...args, '-w', '\n%{http_code}']);
     const end = stdout.lastIndexOf('\n');

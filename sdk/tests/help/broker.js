@@ -41,8 +41,10 @@ export function within(promise, what, ms = 20_000) {
 export class Broker {
   #child;
 
-  static async start(t) {
+  /** `flags` stand after `lux serve`, at each of its starts. */
+  static async start(t, flags = []) {
     const broker = new Broker();
+    broker.flags = flags;
     broker.folder = await mkdtemp(join(tmpdir(), 'lux-sdk-'));
     broker.keysFile = join(broker.folder, 'keys.toml');
     t.after(async () => {
@@ -57,7 +59,7 @@ export class Broker {
   async run(life = 'first') {
     const port = this.url ? new URL(this.url).port : 0;
     const state = ['--state-dir', join(this.folder, life), '--keys', this.keysFile];
-    this.#child = spawn(binary, ['serve', '--listen', `127.0.0.1:${port}`, '--cores', '2', ...state], {
+    this.#child = spawn(binary, ['serve', '--listen', `127.0.0.1:${port}`, '--cores', '2', ...state, ...this.flags], {
       env: { ...environment, LUX_API_KEY: API_KEY },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -67,7 +69,7 @@ export class Broker {
       this.#child.on('exit', () => reject(new Error(`the broker ended:\n${said.join('\n')}`)));
       createInterface({ input: this.#child.stderr }).on('line', (line) => {
         said.push(line);
-        const [, url] = /listening on (http:\/\/\S+)/.exec(line) ?? [];
+        const [, url] = /listening on (https?:\/\/\S+)/.exec(line) ?? [];
         if (url) resolve(url);
       });
     });

@@ -122,9 +122,9 @@ impl Shard {
         self.refuse_and_close(id, error);
     }
 
-    /// The last of a connection: what was counted of it is not any more.
-    pub(super) fn forget_caller(&mut self, slot: u32, conn: Option<Conn>) {
-        if let Some(Conn { speech: Speech::Http(http, _), .. }) = conn {
+    /// The last of a connection: what was counted of it is not any more. The slot's next one is another's.
+    pub(super) fn forget_caller(&mut self, slot: u32, conn: &Conn) {
+        if let Speech::Http(http, _) = &conn.speech {
             self.memory.change(http.weighed_bytes, 0);
             self.turned_away -= usize::from(http.is_turned_away);
         }
@@ -301,5 +301,49 @@ impl Shard {
     fn log(&mut self, happening: Happening, visit: Option<Box<Visit>>, status: u16, bytes: u64) {
         let wall_ms = self.now.wall_ms;
         self.lines.push(Line { wall_ms, happening, visit, status, bytes, took_us: 0 });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::access::{Access, Origins};
+    use crate::ids::{Epoch, ShardId};
+    use crate::limits::Limits;
+    use crate::shard::{Config, Shard};
+    use crate::time::Now;
+
+    const NOW: Now = Now { monotonic_ms: 1_000, wall_ms: 1_782_000_000_000 };
+    const UPGRADE: &str = "GET /api/lux/stream/* HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n\r\n";
+
+    #[test]
+    fn late_words_about_one_who_left_take_nothing_from_the_next_in_its_slot() {
+        let mut shard = Shard::new(Config {
+            id: ShardId(0),
+            shards: 1,
+            hash_seed: 7,
+            epoch: Epoch::from_bits(1),
+            limits: Limits::default(),
+            descriptors: 1_000,
+            access: Arc::new(Access::open()),
+            origins: Origins::any(),
+        });
+        let gone = shard.opened(NOW);
+        shard.ended(gone, NOW);
+        let viewer = shard.opened(NOW);
+        assert_eq!(viewer.slot, gone.slot);
+        shard.received(viewer, &mut UPGRADE.as_bytes().to_vec(), NOW);
+        while let Some((id, bytes)) = shard.next_send() {
+            let len = bytes.len();
+            shard.sent(id, bytes, len, NOW);
+        }
+        // The beginning of a message of 100 bytes.
+        shard.received(viewer, &mut [&[0x81, 0xe4, 1, 2, 3, 4], &[b'x'; 40][..]].concat(), NOW);
+        let counted = shard.counters().peer_bytes;
+        assert!(counted > 0, "what it is saying is counted");
+        shard.ended(gone, NOW);
+        assert_eq!(shard.counters().peer_bytes, counted);
     }
 }

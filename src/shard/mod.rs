@@ -246,8 +246,9 @@ impl Shard {
     pub fn ended(&mut self, id: ConnId, now: Now) {
         self.now = now;
         self.retire(id, Life::Over);
-        let conn = self.conns.remove(id);
-        self.forget_caller(id.slot, conn);
+        if let Some(conn) = self.conns.remove(id) {
+            self.forget_caller(id.slot, &conn);
+        }
     }
 
     /// Time has passed.

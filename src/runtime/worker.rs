@@ -1,7 +1,7 @@
 //! One core's loop: what happened goes into the shard, what it wants comes out, until nothing is left.
 //!
-//! Always true: a turn takes in everything that has happened before anything is sent, so what a burst of
-//! writes leaves to say is said once. Answers go to the kernel before a fan-out is made ready, and a large
+//! Always true: a turn takes in what has happened, hundreds of things at a time, before anything is sent, so what a
+//! burst of writes leaves to say is said once. Answers go to the kernel before a fan-out is made ready, and a large
 //! fan-out goes in several submissions with a look at what has happened between them. A connection's slot is
 //! given back only when every operation on it has landed.
 //!
@@ -39,6 +39,8 @@ use crate::time::{Deadline, Now};
 const ACCEPTS: usize = 8;
 /// Connections closed per submission: the kernel takes its time over each, and thousands may leave at once.
 const CLOSES: usize = 64;
+/// Operations looked at per submission: thousands may be back at once when thousands leave.
+const LANDINGS: usize = 512;
 /// Sends per submission: how long a fan-out keeps answers and newer states waiting.
 const SENDS: usize = 128;
 /// Fan-outs up to this size go along with the answer to the write that caused them.
@@ -56,6 +58,8 @@ pub struct Worker {
     answered: bool,
     /// As many came in as may at a time: there may be more, and what these ask goes first.
     is_crowded: bool,
+    /// As many operations were looked at as may be at a time: there may be more.
+    is_behind: bool,
     timer: Pin<Box<Sleep>>,
     timer_at: Deadline,
     stopping: Stopping,
@@ -86,6 +90,7 @@ impl Worker {
             door,
             answered: false,
             is_crowded: false,
+            is_behind: false,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             timer_at: Deadline(0),
             stopping,
@@ -138,7 +143,7 @@ impl Worker {
                 return Poll::Ready(());
             }
             let saves_on = self.saver.as_mut().is_some_and(|saver| saver.give(&mut self.shard, now));
-            let has_more = !is_all || self.is_crowded || saves_on || self.lines.has_more();
+            let has_more = !is_all || self.is_crowded || self.is_behind || saves_on || self.lines.has_more();
             if has_more || (!took_any && !self.arm_timer(cx)) {
                 self.lines.listen(has_more, cx);
                 return Poll::Pending;
@@ -173,8 +178,10 @@ impl Worker {
 
     /// What has happened on the lines; whether anything has.
     fn hear(&mut self, now: Now) -> bool {
-        let mut any = false;
-        while let Some(happened) = self.lines.next_happened() {
+        let mut count = 0;
+        while count < LANDINGS
+            && let Some(happened) = self.lines.next_happened()
+        {
             match happened {
                 Happened::Landed(Landed::Read(id, result, buffer)) => self.read(id, result, buffer, now),
                 Happened::Landed(Landed::Wrote(id, result, bytes)) => self.wrote(id, result, bytes, now),
@@ -184,9 +191,10 @@ impl Worker {
                     self.read_more(id, Box::default());
                 }
             }
-            any = true;
+            count += 1;
         }
-        any
+        self.is_behind = count == LANDINGS;
+        count > 0
     }
 
     fn obey(&mut self, command: Command, now: Now) {

@@ -56,10 +56,8 @@ pub struct Worker {
     door: Door,
     /// The last submission held answers only: the next one is the fan-out's.
     answered: bool,
-    /// As many came in as may at a time: there may be more, and what these ask goes first.
+    /// As many came in, or as much was looked at, as may be at a time: there may be more, and what these ask goes first.
     is_crowded: bool,
-    /// As many operations were looked at as may be at a time: there may be more.
-    is_behind: bool,
     timer: Pin<Box<Sleep>>,
     timer_at: Deadline,
     stopping: Stopping,
@@ -90,7 +88,6 @@ impl Worker {
             door,
             answered: false,
             is_crowded: false,
-            is_behind: false,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             timer_at: Deadline(0),
             stopping,
@@ -143,7 +140,7 @@ impl Worker {
                 return Poll::Ready(());
             }
             let saves_on = self.saver.as_mut().is_some_and(|saver| saver.give(&mut self.shard, now));
-            let has_more = !is_all || self.is_crowded || self.is_behind || saves_on || self.lines.has_more();
+            let has_more = !is_all || self.is_crowded || saves_on || self.lines.has_more();
             if has_more || (!took_any && !self.arm_timer(cx)) {
                 self.lines.listen(has_more, cx);
                 return Poll::Pending;
@@ -158,12 +155,15 @@ impl Worker {
             self.shard.told(from, message, now);
             any = true;
         }
-        any |= self.hear(now);
+        let mut heard = self.hear(now);
+        any |= heard > 0;
         if self.lines.shake_hands() {
-            self.hear(now);
+            heard = self.hear(now);
             any = true;
         }
-        any |= self.let_in(cx, now);
+        let came = self.let_in(cx, now);
+        any |= came > 0;
+        self.is_crowded = heard == LANDINGS || came == ACCEPTS;
         // Behind what has happened: a write that is here already is no write to a broker that stops.
         while let Some(command) = self.port.next_command() {
             self.obey(command, now);
@@ -176,8 +176,8 @@ impl Worker {
         any
     }
 
-    /// What has happened on the lines; whether anything has.
-    fn hear(&mut self, now: Now) -> bool {
+    /// What has happened on the lines; how much has.
+    fn hear(&mut self, now: Now) -> usize {
         let mut count = 0;
         while count < LANDINGS
             && let Some(happened) = self.lines.next_happened()
@@ -193,8 +193,7 @@ impl Worker {
             }
             count += 1;
         }
-        self.is_behind = count == LANDINGS;
-        count > 0
+        count
     }
 
     fn obey(&mut self, command: Command, now: Now) {
@@ -215,8 +214,8 @@ impl Worker {
         }
     }
 
-    /// Some of those who wait at the door; whether there were any.
-    fn let_in(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+    /// Some of those who wait at the door; how many.
+    fn let_in(&mut self, cx: &mut Context<'_>, now: Now) -> usize {
         let most = self.shard.room().min(ACCEPTS);
         let mut count = 0;
         while count < most
@@ -225,8 +224,7 @@ impl Worker {
             self.welcome(stream, ip, now);
             count += 1;
         }
-        self.is_crowded = count == ACCEPTS;
-        count > 0
+        count
     }
 
     fn welcome(&mut self, stream: TcpStream, ip: IpAddr, now: Now) {

@@ -306,30 +306,14 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use crate::shard::bare::{NOW, shard};
 
-    use crate::access::{Access, Origins};
-    use crate::ids::{Epoch, ShardId};
-    use crate::limits::Limits;
-    use crate::shard::{Config, Shard};
-    use crate::time::Now;
-
-    const NOW: Now = Now { monotonic_ms: 1_000, wall_ms: 1_782_000_000_000 };
     const UPGRADE: &str = "GET /api/lux/stream/* HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n\r\n";
 
     #[test]
     fn late_words_about_one_who_left_take_nothing_from_the_next_in_its_slot() {
-        let mut shard = Shard::new(Config {
-            id: ShardId(0),
-            shards: 1,
-            hash_seed: 7,
-            epoch: Epoch::from_bits(1),
-            limits: Limits::default(),
-            descriptors: 1_000,
-            access: Arc::new(Access::open()),
-            origins: Origins::any(),
-        });
+        let mut shard = shard(0, 1);
         let gone = shard.opened(NOW);
         shard.ended(gone, NOW);
         let viewer = shard.opened(NOW);

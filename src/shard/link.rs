@@ -149,31 +149,11 @@ impl Link {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use crate::access::{Access, Origins};
-    use crate::ids::{ConnId, Epoch, ShardId};
+    use crate::ids::{ConnId, ShardId};
     use crate::key::Key;
-    use crate::limits::Limits;
+    use crate::shard::Shard;
+    use crate::shard::bare::{NOW, SEED, shard};
     use crate::shard::owner::Owner;
-    use crate::shard::{Config, Shard};
-    use crate::time::Now;
-
-    const SEED: u64 = 7;
-    const NOW: Now = Now { monotonic_ms: 1_000, wall_ms: 1_782_000_000_000 };
-
-    fn shard(id: u16) -> Shard {
-        Shard::new(Config {
-            id: ShardId(id),
-            shards: 2,
-            hash_seed: SEED,
-            epoch: Epoch::from_bits(1),
-            limits: Limits::default(),
-            descriptors: 1_000,
-            access: Arc::new(Access::open()),
-            origins: Origins::any(),
-        })
-    }
 
     fn foreign_key() -> String {
         let owner = Owner::new(SEED, 2);
@@ -215,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_line_to_a_core_that_stands_still_grows_with_who_waits_and_not_with_who_came() {
-        let (mut near, mut far) = (shard(0), shard(1));
+        let (mut near, mut far) = (shard(0, 2), shard(1, 2));
         let key = foreign_key();
         let put =
             format!("PUT /api/lux/{key} HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{{\"data\":1}}");

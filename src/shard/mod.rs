@@ -13,6 +13,8 @@ pub mod owner;
 pub mod saving;
 pub mod survey;
 
+#[cfg(test)]
+mod bare;
 mod conns;
 mod ending;
 mod explain;

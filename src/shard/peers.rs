@@ -5,6 +5,7 @@
 //!
 //! Read first: `shard/contract.rs`, `shard/link.rs`.
 
+use crate::access::Author;
 use crate::ids::ShardId;
 use crate::key::Key;
 use crate::shard::Shard;
@@ -79,7 +80,7 @@ impl Shard {
         if was_known && record.rev() <= entry.rev() {
             return;
         }
-        self.store.replace(id, record);
+        self.store.replace(id, record, Author::default());
         // That there is nothing is an answer to whoever asks for this key, and no change to who watches more.
         if was_known || self.store.get(id).is_some_and(|entry| entry.live().is_some()) {
             self.changed(id);

@@ -116,15 +116,9 @@ impl Telling<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use crate::access::{Access, Origins};
-    use crate::ids::{ConnId, Epoch, ShardId};
-    use crate::limits::Limits;
-    use crate::shard::{Config, Shard};
-    use crate::time::Now;
-
-    const NOW: Now = Now { monotonic_ms: 1_000, wall_ms: 1_782_000_000_000 };
+    use crate::ids::ConnId;
+    use crate::shard::Shard;
+    use crate::shard::bare::{self, NOW};
 
     fn ask(shard: &mut Shard, request: &str) -> ConnId {
         let id = shard.opened(NOW);
@@ -134,19 +128,9 @@ mod tests {
 
     #[test]
     fn who_comes_back_in_the_turn_of_a_change_it_knows_is_not_told_again() {
-        let epoch = Epoch::from_bits(1);
-        let mut shard = Shard::new(Config {
-            id: ShardId(0),
-            shards: 1,
-            hash_seed: 7,
-            epoch: epoch.clone(),
-            limits: Limits::default(),
-            descriptors: 1_000,
-            access: Arc::new(Access::open()),
-            origins: Origins::any(),
-        });
+        let mut shard = bare::shard(0, 1);
         ask(&mut shard, "PUT /api/lux/board HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{\"data\":1}");
-        let path = format!("/api/lux/stream/board?since={}.1", epoch.as_str());
+        let path = format!("/api/lux/stream/board?since={}.1", bare::epoch().as_str());
         let viewer = ask(&mut shard, &format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
         let mut told = Vec::new();
         while let Some((to, bytes)) = shard.next_send() {

@@ -192,8 +192,8 @@ impl Store {
         record.map(Record::updated_at_ms).filter(|ms| *ms > 0).unwrap_or(self.floor_updated_at_ms)
     }
 
-    /// Puts a newer record in place.
-    pub fn replace(&mut self, id: KeyId, record: Record) {
+    /// Puts a newer record in place, and who wrote it; nobody known, if another core owns the key.
+    pub fn replace(&mut self, id: KeyId, record: Record, by: Author) {
         let Some(entry) = self.entries.get_mut(id.slot as usize) else { return };
         debug_assert!(entry.generation == id.generation);
         debug_assert!(entry.record.is_none() || record.rev() > entry.rev(), "a record only grows newer");
@@ -218,18 +218,11 @@ impl Store {
             self.tombstones.push_back((id, record.rev()));
         }
         entry.note_what_viewers_have();
-        entry.record = Some(record);
+        (entry.record, entry.by) = (Some(record), by);
         if entry.owned && !entry.unsaved {
             entry.unsaved = self.unsaved.note(id);
         }
         self.drop_stale_tombstones();
-    }
-
-    /// Says who wrote the newest record.
-    pub fn sign(&mut self, id: KeyId, by: Author) {
-        if let Some(entry) = self.get_mut(id) {
-            entry.by = by;
-        }
     }
 
     /// Gives a watched key without a record one that says so: never had, or, where deletions have been

@@ -81,8 +81,7 @@ impl Shard {
         let id = found
             .unwrap_or_else(|| self.store.find_or_make(key, hash, true, || groups.of(key.as_str(), true)));
         let record = draft.seal(key, self.store.next_rev(id), self.stamp(id));
-        self.store.replace(id, record.clone());
-        self.store.sign(id, by);
+        self.store.replace(id, record.clone(), by);
         self.note_pace(id);
         let writes = &mut self.counters.writes;
         *(if is_new { &mut writes.created } else { &mut writes.replaced }) += 1;
@@ -112,8 +111,7 @@ impl Shard {
             return self.refuse(Outcome::Refused(error));
         }
         let deletion = Record::deletion(key, self.store.next_rev(id), self.stamp(id));
-        self.store.replace(id, deletion.clone());
-        self.store.sign(id, by);
+        self.store.replace(id, deletion.clone(), by);
         self.note_pace(id);
         self.counters.writes.deleted += 1;
         (Outcome::Deleted(deletion), Some(id))

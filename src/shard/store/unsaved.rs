@@ -209,6 +209,7 @@ fn take_kept(entry: &mut Entry) -> Option<Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Author;
     use crate::limits::Limits;
     use crate::wire::record::Draft;
 
@@ -231,12 +232,12 @@ mod tests {
         let id = store.find_or_make(&key(at), hash(at), true, Vec::new);
         let draft = Draft::new(&key(at), b"1", &Limits::default()).unwrap();
         let record = draft.seal(&key(at), store.next_rev(id), 5);
-        store.replace(id, record);
+        store.replace(id, record, Author::default());
     }
 
     fn delete(store: &mut Store, at: usize) -> KeyId {
         let id = store.find(&key(at), hash(at)).unwrap();
-        store.replace(id, Record::deletion(&key(at), store.next_rev(id), 6));
+        store.replace(id, Record::deletion(&key(at), store.next_rev(id), 6), Author::default());
         id
     }
 

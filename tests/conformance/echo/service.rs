@@ -5,8 +5,8 @@
 //!
 //! Read first: `src/conn/manners.rs`.
 
+use std::env;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use bytes::Bytes;
 use lux::conn::call::{Call, Exchange, Protocol, Reply, Viewing};
@@ -26,7 +26,7 @@ use lux::wire::{WireError, frame, upgrade};
 /// # Errors
 /// What the machine lacks.
 pub fn start(listen: SocketAddr, cores: usize, message_bytes_max: usize) -> Result<Broker, OperatorError> {
-    let mut settings = Settings::new(PathBuf::from("."));
+    let mut settings = Settings::new(env::temp_dir().join("lux-echo"));
     settings.memory_only = true;
     // An echo has no states, so nothing is kept, and nobody needs a key.
     settings.insecure_open = true;

@@ -168,14 +168,16 @@ impl Sockets {
     pub fn break_off(&mut self, id: ConnId) {
         if let Some(socket) = self.get(id) {
             socket.over = true;
-            let _ = socket.stream.shutdown(Shutdown::Both);
+            // With nothing under way it is closed at once, which says the same.
+            if !socket.is_idle() {
+                let _ = socket.stream.shutdown(Shutdown::Both);
+            }
         }
     }
 
     /// Closes a socket that was broken off once nothing is under way on it; whether it did.
     pub fn close_if_idle(&mut self, id: ConnId) -> bool {
-        let is_idle = |socket: &mut Socket| socket.over && !socket.writing && !socket.is_read;
-        let closes = self.get(id).is_some_and(is_idle);
+        let closes = self.get(id).is_some_and(|socket| socket.over && socket.is_idle());
         if closes {
             self.table[id.slot as usize] = None;
         }
@@ -268,6 +270,11 @@ impl Sockets {
 impl Socket {
     fn fd(&self) -> types::Fd {
         types::Fd(self.stream.as_raw_fd())
+    }
+
+    /// Whether no operation is under way on it.
+    fn is_idle(&self) -> bool {
+        !self.writing && !self.is_read
     }
 
     /// What is back on this socket.

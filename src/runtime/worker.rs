@@ -1,7 +1,7 @@
 //! One core's loop: what happened goes into the shard, what it wants comes out, until nothing is left.
 //!
-//! Always true: a turn takes in what has happened, hundreds of things at a time, before anything is sent, so what a
-//! burst of writes leaves to say is said once. Answers go to the kernel before a fan-out is made ready, and a large
+//! Always true: a turn takes in what has happened, up to a bound, before anything is sent, so what a burst of
+//! writes leaves to say is said once. Answers go to the kernel before a fan-out is made ready, and a large
 //! fan-out goes in several submissions with a look at what has happened between them. A connection's slot is
 //! given back only when every operation on it has landed.
 //!
@@ -38,9 +38,9 @@ use crate::time::{Deadline, Now};
 /// Connections taken in per submission: a storm of them leaves room for those who are here.
 const ACCEPTS: usize = 8;
 /// Connections closed per submission: the kernel takes its time over each, and thousands may leave at once.
-const CLOSES: usize = 64;
-/// Operations looked at per submission: thousands may be back at once when thousands leave.
-const LANDINGS: usize = 512;
+const CLOSES: usize = 4;
+/// Reads looked at per submission: thousands may be back at once when thousands leave.
+const READS: usize = 64;
 /// Sends per submission: how long a fan-out keeps answers and newer states waiting.
 const SENDS: usize = 128;
 /// Fan-outs up to this size go along with the answer to the write that caused them.
@@ -56,7 +56,7 @@ pub struct Worker {
     door: Door,
     /// The last submission held answers only: the next one is the fan-out's.
     answered: bool,
-    /// As many came in, or as much was looked at, as may be at a time: there may be more, and what these ask goes first.
+    /// As many came in, or were heard, as may be at a time: there may be more, and what these ask goes first.
     is_crowded: bool,
     timer: Pin<Box<Sleep>>,
     timer_at: Deadline,
@@ -155,15 +155,13 @@ impl Worker {
             self.shard.told(from, message, now);
             any = true;
         }
-        let mut heard = self.hear(now);
-        any |= heard > 0;
+        self.is_crowded = false;
+        any |= self.hear(now);
         if self.lines.shake_hands() {
-            heard = self.hear(now);
+            self.hear(now);
             any = true;
         }
-        let came = self.let_in(cx, now);
-        any |= came > 0;
-        self.is_crowded = heard == LANDINGS || came == ACCEPTS;
+        any |= self.let_in(cx, now);
         // Behind what has happened: a write that is here already is no write to a broker that stops.
         while let Some(command) = self.port.next_command() {
             self.obey(command, now);
@@ -176,14 +174,17 @@ impl Worker {
         any
     }
 
-    /// What has happened on the lines; how much has.
-    fn hear(&mut self, now: Now) -> usize {
-        let mut count = 0;
-        while count < LANDINGS
+    /// What has happened on the lines; whether anything has.
+    fn hear(&mut self, now: Now) -> bool {
+        let (mut any, mut reads) = (false, 0);
+        while reads < READS
             && let Some(happened) = self.lines.next_happened()
         {
             match happened {
-                Happened::Landed(Landed::Read(id, result, buffer)) => self.read(id, result, buffer, now),
+                Happened::Landed(Landed::Read(id, result, buffer)) => {
+                    self.read(id, result, buffer, now);
+                    reads += 1;
+                }
                 Happened::Landed(Landed::Wrote(id, result, bytes)) => self.wrote(id, result, bytes, now),
                 Happened::Free(id) => self.shard.sent(id, Bytes::new(), 0, now),
                 Happened::PlainHttp(id) => {
@@ -191,9 +192,10 @@ impl Worker {
                     self.read_more(id, Box::default());
                 }
             }
-            count += 1;
+            any = true;
         }
-        count
+        self.is_crowded |= reads == READS;
+        any
     }
 
     fn obey(&mut self, command: Command, now: Now) {
@@ -214,8 +216,8 @@ impl Worker {
         }
     }
 
-    /// Some of those who wait at the door; how many.
-    fn let_in(&mut self, cx: &mut Context<'_>, now: Now) -> usize {
+    /// Some of those who wait at the door; whether anybody does.
+    fn let_in(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
         let most = self.shard.room().min(ACCEPTS);
         let mut count = 0;
         while count < most
@@ -224,7 +226,8 @@ impl Worker {
             self.welcome(stream, ip, now);
             count += 1;
         }
-        count
+        self.is_crowded |= count == ACCEPTS;
+        count > 0
     }
 
     fn welcome(&mut self, stream: TcpStream, ip: IpAddr, now: Now) {

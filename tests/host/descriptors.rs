@@ -74,6 +74,21 @@ fn with_none_left_nobody_is_dropped_and_newcomers_wait() {
     witness.end_with(broker);
 }
 
+/// While the kernel makes its table of descriptors larger, a broker of several threads serves nobody.
+#[test]
+fn the_table_of_them_has_its_final_size_before_anybody_comes() {
+    let table = |setup: Setup| -> usize {
+        let broker = setup.start();
+        broker.http().ask(&Request::new("GET", "/healthz")).expect(200);
+        let status = fs::read_to_string(format!("/proc/{}/status", broker.pid())).expect("it runs");
+        let size = status.lines().find_map(|line| line.strip_prefix("FDSize:")).expect("the kernel tells");
+        size.trim().parse().expect("a number")
+    };
+    assert!(table(Setup::cores(2).descriptors(4_096)) >= 4_096, "as many as there may be");
+    let few = table(Setup::cores(2).descriptors(4_096).limit("connections", "100"));
+    assert!((256..1_024).contains(&few), "{few} for 200 connections");
+}
+
 /// Sets the limit of a process that runs.
 fn limit_descriptors(broker: &Broker, soft: usize) {
     let arguments = [format!("--pid={}", broker.pid()), format!("--nofile={soft}:")];

@@ -193,7 +193,7 @@ impl Outbox {
             return None;
         }
         let bytes =
-            self.next_rest().or_else(|| self.next_answer()).or_else(|| self.next_states(dialect, states))?;
+            self.next_rest().or_else(|| self.next_part()).or_else(|| self.next_batch(dialect, states))?;
         self.in_flight = true;
         Some(bytes)
     }
@@ -219,10 +219,10 @@ impl Outbox {
         (!rest.is_empty()).then_some(rest)
     }
 
-    fn next_answer(&mut self) -> Option<Bytes> {
-        let part = self.rare.as_mut().and_then(|rare| rare.parts.pop_front());
+    fn next_part(&mut self) -> Option<Bytes> {
+        let part = self.rare.as_mut()?.parts.pop_front();
         self.drop_rare_if_empty();
-        part.or_else(|| (!self.tail.is_empty()).then(|| Bytes::from(mem::take(&mut self.tail))))
+        part
     }
 
     fn take_mark(&mut self) -> Bytes {
@@ -240,9 +240,10 @@ impl Outbox {
         }
     }
 
-    /// One record goes as it is, shared with everybody else who gets it; several go in one buffer.
-    fn next_states(&mut self, dialect: Dialect<'_>, states: &mut impl States) -> Option<Bytes> {
-        let mut batch = Vec::new();
+    /// One record goes as it is, shared with everybody else who gets it; several go in one buffer, and so do those
+    /// behind a small answer: a viewer's beginning is one send, from the handshake to `synced`.
+    fn next_batch(&mut self, dialect: Dialect<'_>, states: &mut impl States) -> Option<Bytes> {
+        let mut batch = mem::take(&mut self.tail);
         while let Some(owed) = self.owed.front() {
             let fits = |piece: Bytes| {
                 (batch.is_empty() || batch.len() + piece.len() <= BATCH_BYTES_MAX).then_some(piece)

@@ -56,7 +56,9 @@ impl Shard {
         conn.queued = false;
         match &conn.speech {
             Speech::Http(..) if !conn.outbox.owed.is_empty() => self.settle_poll(id),
-            Speech::Http(..) | Speech::Stream(_) => {}
+            Speech::Http(..) => {}
+            // What goes out may hold a newer state, of which it is not to be told afterwards.
+            Speech::Stream(_) => self.spread_changes(),
         }
         let bytes = self.next_bytes(id);
         match bytes {
@@ -170,5 +172,59 @@ fn appetite(conn: &Conn) -> usize {
         (Life::Open, Speech::Stream(stream)) if stream.has_command_waiting() => 0,
         (Life::Open, Speech::Stream(stream)) if stream.is_mid_message() => MESSAGE_READ_BYTES,
         (Life::Open, Speech::Stream(_)) => VIEWER_READ_BYTES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ids::ConnId;
+    use crate::shard::Shard;
+    use crate::shard::bare::{self, NOW};
+
+    const PUT: &str = "PUT /api/lux/board HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{\"data\":1}";
+    const WATCH: &str = "GET /api/lux/stream/board HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+    fn ask(shard: &mut Shard, request: &str) -> ConnId {
+        let id = shard.opened(NOW);
+        shard.received(id, &mut request.as_bytes().to_vec(), NOW);
+        id
+    }
+
+    #[test]
+    fn a_state_that_goes_with_the_beginning_is_not_told_again() {
+        let mut shard = bare::shard(0, 1);
+        // In the same bytes as a request before it, so that it is in line for its answer when it becomes a viewer.
+        let viewer = ask(&mut shard, &format!("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n{WATCH}"));
+        ask(&mut shard, PUT);
+        let mut told = String::new();
+        // As the runtime asks: answers first.
+        while let Some((to, bytes)) = shard.next_answer().or_else(|| shard.next_send()) {
+            if to == viewer {
+                told.push_str(&String::from_utf8_lossy(&bytes));
+            }
+            let len = bytes.len();
+            shard.sent(to, bytes, len, NOW);
+        }
+        assert_eq!(told.matches("\"rev\":1").count(), 1, "{told}");
+    }
+
+    #[test]
+    fn a_beginning_is_one_send_and_so_is_an_answer_with_the_change_behind_it() {
+        let mut shard = bare::shard(0, 1);
+        let id = ask(&mut shard, WATCH);
+        let (_, beginning) = shard.next_send().expect("it is answered");
+        let text = String::from_utf8_lossy(&beginning).into_owned();
+        let places = ["HTTP/1.1 101", "\"rev\":0", "\"synced\":true"].map(|part| text.find(part));
+        assert!(places.is_sorted() && places.iter().all(Option::is_some), "{text}");
+        assert!(shard.next_send().is_none());
+        let len = beginning.len();
+        shard.sent(id, beginning, len, NOW);
+
+        ask(&mut shard, PUT);
+        shard.received(id, &mut [0x89, 0x80, 0, 0, 0, 0], NOW);
+        let sends: Vec<_> = std::iter::from_fn(|| shard.next_send()).filter(|(to, _)| *to == id).collect();
+        let [(_, bytes)] = sends.as_slice() else { panic!("{} sends", sends.len()) };
+        assert_eq!(bytes[..3], [0x8a, 0x00, 0x81], "the pong, then the change");
     }
 }

@@ -23,6 +23,8 @@ use crate::wire::record::Record;
 #[derive(Default)]
 pub struct Outbox {
     in_flight: bool,
+    /// It was told of the change that is being spread; of one that it watches in two ways it is told once.
+    pub is_told: bool,
     /// How often a change took the place of one not sent yet. It stands where there was room for nothing else.
     conflated: u32,
     /// Small answers, written one after the other.

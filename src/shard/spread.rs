@@ -6,13 +6,16 @@
 //! Read first: `dirty.rs`, `shard/interest.rs`.
 
 use std::collections::VecDeque;
+use std::mem;
+
+use smallvec::SmallVec;
 
 use crate::conn::outbox::Lag;
 use crate::counters::Counters;
 use crate::ids::{ConnId, KeyId};
 use crate::shard::Shard;
 use crate::shard::conns::Conns;
-use crate::shard::interest::Watcher;
+use crate::shard::interest::{Watcher, Watchers};
 use crate::shard::link::Link;
 
 impl Shard {
@@ -30,7 +33,7 @@ impl Shard {
         if self.changed.is_empty() {
             return;
         }
-        let mut changed = std::mem::take(&mut self.changed);
+        let mut changed = mem::take(&mut self.changed);
         for key in changed.drain(..) {
             self.spread(key);
         }
@@ -61,18 +64,27 @@ impl Shard {
             told.tell(record);
         }
         let entry = &*entry;
+        let groups = entry.groups.iter().filter_map(|group| self.groups.get(*group));
+        let places = std::iter::once(&entry.watchers).chain(groups.map(|group| &group.watchers));
+        let mut places = places.filter(|place| place.count() > 0);
+        let Some(first) = places.next() else { return };
+        let others: SmallVec<[&Watchers; 2]> = places.collect();
         let mut telling = Telling {
             key,
             late,
+            may_overlap: !others.is_empty(),
             owned: entry.owned,
             conns: &mut self.conns,
             links: &mut self.links,
             ready: &mut self.ready,
             counters: &mut self.counters,
         };
-        entry.watchers.iter().for_each(|watcher| telling.tell(watcher));
-        for group in entry.groups.iter().filter_map(|group| self.groups.get(*group)) {
-            group.watchers.iter().for_each(|watcher| telling.tell(watcher));
+        first.iter().for_each(|watcher| telling.tell(watcher));
+        for place in &others {
+            place.iter().for_each(|watcher| telling.tell(watcher));
+        }
+        for place in others.iter().chain((!others.is_empty()).then_some(&first)) {
+            place.iter().for_each(|watcher| telling.is_over(watcher));
         }
     }
 }
@@ -82,6 +94,8 @@ struct Telling<'a> {
     key: KeyId,
     /// What those have whom the change before this one still waits for.
     late: Option<Lag>,
+    /// The key is watched in several ways, and somebody may watch it in two of them.
+    may_overlap: bool,
     /// Cores tell others of their own keys only.
     owned: bool,
     conns: &'a mut Conns,
@@ -100,6 +114,9 @@ impl Telling<'_> {
             }
             Watcher::Conn(id) => {
                 let Some(conn) = self.conns.get_mut(id) else { return };
+                if self.may_overlap && mem::replace(&mut conn.outbox.is_told, true) {
+                    return;
+                }
                 self.counters.deliveries += 1;
                 if !conn.outbox.owed.insert(self.key) {
                     self.counters.conflated += 1;
@@ -112,11 +129,22 @@ impl Telling<'_> {
             }
         }
     }
+
+    /// Everybody was told.
+    fn is_over(&mut self, watcher: Watcher) {
+        if let Watcher::Conn(id) = watcher
+            && let Some(conn) = self.conns.get_mut(id)
+        {
+            conn.outbox.is_told = false;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::conn::explain::Has;
     use crate::ids::ConnId;
+    use crate::key::Key;
     use crate::shard::Shard;
     use crate::shard::bare::{self, NOW};
 
@@ -124,6 +152,31 @@ mod tests {
         let id = shard.opened(NOW);
         shard.received(id, &mut request.as_bytes().to_vec(), NOW);
         id
+    }
+
+    #[test]
+    fn who_watches_a_key_in_two_ways_is_told_of_a_change_once() {
+        let mut shard = bare::shard(0, 1);
+        let put = "PUT /api/lux/board HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{\"data\":1}";
+        let viewer = ask(&mut shard, "GET /api/lux/stream?keys=board,b* HTTP/1.1\r\nHost: a\r\n\r\n");
+        ask(&mut shard, "GET /api/lux/stream/board HTTP/1.1\r\nHost: a\r\n\r\n");
+        let key = Key::parse(b"board").unwrap();
+        for given in 0..3 {
+            while let Some((to, bytes)) = shard.next_send() {
+                let len = bytes.len();
+                shard.sent(to, bytes, len, NOW);
+            }
+            assert_eq!((shard.counters().conflated, shard.counters().deliveries), (0, 2 * given));
+            ask(&mut shard, put);
+            shard.spread_changes();
+            let Some(Has::Older { rev, .. }) = shard.given(viewer, &key) else {
+                panic!("it is owed {given}")
+            };
+            assert_eq!(rev.0, given);
+        }
+        ask(&mut shard, put);
+        shard.spread_changes();
+        assert_eq!(shard.counters().conflated, 2, "one for each viewer");
     }
 
     #[test]

@@ -113,7 +113,9 @@ impl Store {
         self.unsaved.line.len()
     }
 
-    /// Puts states into a store that has none: of each key the newest, in whatever order they come.
+    /// Puts states into a store that has none: of each key the newest, in whatever order they come. A deletion that
+    /// is not above `floor` may have been forgotten since it was saved, and somebody may have been shown a higher
+    /// revision of its key for it: it stays forgotten.
     pub fn restore(&mut self, states: Vec<Vec<Hashed>>, floor: (Rev, u64)) {
         (self.floor, self.floor_updated_at_ms) = floor;
         let count = states.iter().map(Vec::len).sum();
@@ -125,12 +127,16 @@ impl Store {
         }
         let names = self.entries.iter().map(|(slot, entry)| (entry.key.clone(), slot as u32));
         self.order = names.collect();
-        let mut deletions = Vec::new();
+        let (mut deletions, mut forgotten) = (Vec::new(), Vec::new());
         for (slot, entry) in &mut self.entries {
+            let id = KeyId { slot: slot as u32, generation: entry.generation };
             match &entry.record {
+                Some(record) if record.is_deleted() && record.rev() <= self.floor => {
+                    self.floor_updated_at_ms = self.floor_updated_at_ms.max(record.updated_at_ms());
+                    forgotten.push(id);
+                }
                 Some(record) if record.is_deleted() => {
                     entry.remembered = true;
-                    let id = KeyId { slot: slot as u32, generation: entry.generation };
                     deletions.push((record.updated_at_ms(), entry.key.clone(), id, record.rev()));
                 }
                 Some(record) => {
@@ -143,6 +149,7 @@ impl Store {
         deletions.sort();
         self.remembered = deletions.len();
         self.tombstones = deletions.into_iter().map(|(_, _, id, rev)| (id, rev)).collect();
+        forgotten.into_iter().for_each(|id| self.remove_if_unneeded(id));
     }
 
     fn restore_one(&mut self, key: Key, hash: KeyHash, record: Record) {
@@ -334,6 +341,7 @@ mod tests {
         let mut old = store();
         (0..600).for_each(|at| put(&mut old, at));
         (0..600).step_by(3).for_each(|at| put(&mut old, at));
+        (10..600).step_by(10).for_each(|at| (0..2).for_each(|_| put(&mut old, at)));
         (0..600).step_by(5).for_each(|at| {
             delete(&mut old, at);
         });
@@ -356,21 +364,47 @@ mod tests {
         new.restore(vec![hashed.collect()], old.floor());
         assert_eq!(
             (new.keys_live(), new.tombstones(), new.bytes_live(), new.floor()),
-            (old.keys_live(), old.tombstones(), new.bytes_live(), old.floor())
+            (old.keys_live(), 59, new.bytes_live(), old.floor())
         );
         for at in 1..600 {
             let of = |store: &Store| {
-                let entry = store.get(store.find(&key(at), hash(at)).unwrap()).unwrap();
-                (entry.rev(), entry.record.as_ref().unwrap().json())
+                let entry = store.get(store.find(&key(at), hash(at))?)?;
+                entry.record.clone().map(|record| (record.rev(), record.json(), record.is_deleted()))
             };
-            assert_eq!(of(&old), of(&new), "{at}");
+            // What stands no higher than something that was forgotten is forgotten with it.
+            let expected = of(&old).filter(|(rev, _, is_deleted)| !is_deleted || *rev > old.floor().0);
+            assert_eq!(of(&new), expected, "{at}");
         }
         let names = |store: &Store| -> Vec<String> {
-            store.with_prefix("").map(|(_, entry)| entry.key.to_string()).collect()
+            let live = store.with_prefix("").filter(|(_, entry)| entry.live().is_some());
+            live.map(|(_, entry)| entry.key.to_string()).collect()
         };
         assert_eq!(names(&old), names(&new));
         put(&mut new, 0);
         let again = new.get(new.find(&key(0), hash(0)).unwrap()).unwrap().rev();
         assert!(again > old.floor().0, "a forgotten key starts above the highest forgotten revision");
+    }
+
+    #[test]
+    fn a_forgotten_deletion_does_not_come_back_with_an_older_revision() {
+        let mut old = store();
+        put(&mut old, 1);
+        (0..5).for_each(|_| put(&mut old, 2));
+        let ids = [1, 2].map(|at| delete(&mut old, at));
+        old.begin_round(Round::Everything);
+        let given = old.next_part().unwrap();
+        ids.into_iter().for_each(|id| old.forget(id));
+        assert_eq!(old.floor().0, Rev(6), "who watches key 1 is shown its deletion there");
+        let mut new = Store::default();
+        let hashed = given.into_iter().map(|(name, record)| {
+            let at = name.as_str()[4..].parse().unwrap();
+            (name, hash(at), record)
+        });
+        new.restore(vec![hashed.collect()], (old.floor().0, 0));
+        assert_eq!(new.floor(), (Rev(6), 6), "nor is it written anew before the time of its deletion");
+        assert_eq!((new.find(&key(1), hash(1)), new.tombstones()), (None, 0));
+        put(&mut new, 1);
+        let id = new.find(&key(1), hash(1)).unwrap();
+        assert_eq!(new.get(id).unwrap().rev(), Rev(7));
     }
 }

@@ -227,11 +227,11 @@ impl Access {
         }
     }
 
-    /// The Unix millisecond in which it expires, if it ever does.
-    pub fn expires_at(&self, holder: &Holder) -> Option<u64> {
+    /// The Unix millisecond in which the API key expires that somebody holds, or that a token was made with.
+    pub fn key_expires_at(&self, holder: &Holder) -> Option<u64> {
         match holder {
             Holder::Key(id) => self.entry(*id).expires_at_ms,
-            Holder::Token(pass) => Some(pass.expires_at_ms),
+            Holder::Token(pass) => self.maker(pass.maker?)?.expires_at_ms,
         }
     }
 

@@ -58,7 +58,7 @@ impl Mint {
             None => LIFE_DEFAULT_MS,
         };
         let left_ms =
-            house.access.expires_at(&self.maker).map_or(u64::MAX, |end| end.saturating_sub(self.wall_ms));
+            house.access.key_expires_at(&self.maker).map_or(u64::MAX, |end| end.saturating_sub(self.wall_ms));
         let hash = house.access.key_hash(&self.maker);
         match house.access.tokens().mint(&read, life_ms.min(left_ms), self.wall_ms, hash) {
             Ok(minted) => Ok(reply(&minted)),

@@ -33,18 +33,15 @@ impl Shard {
         }
     }
 
-    /// Somebody begins to watch: the core looks again when its key expires. A clock that was set back makes an
-    /// expiry of the past one of the future. Tokens are many, and each of them ends; so they stand in order.
+    /// Somebody begins to watch: the core looks again when its key expires, or the one behind its token. A clock that
+    /// was set back makes an expiry of the past one of the future. Tokens are many, and each of them ends; so they
+    /// stand in order.
     pub(super) fn note_expiry(&mut self, id: ConnId) {
-        match self.holder_of(id) {
-            Some(Holder::Token(pass)) => {
-                self.expiring.insert((pass.expires_at_ms, id));
-            }
-            Some(holder @ Holder::Key(_)) => {
-                let expiry = self.house.access.expires_at(&holder);
-                self.next_expiry_ms = self.next_expiry_ms.into_iter().chain(expiry).min();
-            }
-            None => {}
+        let Some(holder) = self.holder_of(id) else { return };
+        let expiry = self.house.access.key_expires_at(&holder);
+        self.next_expiry_ms = self.next_expiry_ms.into_iter().chain(expiry).min();
+        if let Holder::Token(pass) = holder {
+            self.expiring.insert((pass.expires_at_ms, id));
         }
     }
 

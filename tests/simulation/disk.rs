@@ -57,6 +57,8 @@ pub struct Found {
     pub is_clean: bool,
     contents: Option<Contents>,
     floor: (Rev, u64),
+    /// Records come the other way round than they were written: a broker reads in several threads.
+    is_turned: bool,
 }
 
 impl Found {
@@ -66,7 +68,11 @@ impl Found {
         let hashed = |(key, record): &(lux::key::Key, lux::wire::record::Record)| {
             (key.clone(), owner.hash(key), record.clone())
         };
-        Restored { states: vec![states.map(hashed).collect()], floor: self.floor }
+        let mut states: Vec<_> = states.map(hashed).collect();
+        if self.is_turned {
+            states.reverse();
+        }
+        Restored { states: vec![states], floor: self.floor }
     }
 }
 
@@ -236,8 +242,10 @@ impl World {
         disk.aside.clear();
         disk.under_way = None;
         // A backup of after the stop before, over files that have moved on.
+        let file = read_all(&disk.file[..]).ok();
         let moved_on = Mark::read(&disk.old_mark)
-            .is_some_and(|mark| (mark.generation, mark.len) != (disk.generation, disk.file.len() as u64));
+            .zip(file)
+            .is_some_and(|(mark, file)| (mark.generation, mark.len) != (file.generation, file.len));
         if moved_on && self.chance.saves.once_in(2) {
             disk.mark = disk.old_mark.clone();
         }
@@ -254,7 +262,8 @@ impl World {
             disk.old_mark.clone_from(&mark);
         }
         if !self.plan.has(Fault::Snapshot) || disk.file.is_empty() {
-            return Ok(Found { epoch: fresh, is_clean: false, contents: None, floor: (Rev(0), 0) });
+            let floor = (Rev(0), 0);
+            return Ok(Found { epoch: fresh, is_clean: false, contents: None, floor, is_turned: false });
         }
         let contents = match read_all(&disk.file[..]) {
             Ok(contents) => contents,
@@ -264,7 +273,8 @@ impl World {
         let mark = Mark::read(&mark).filter(|mark| mark.vouches_for(contents.generation, contents.len, true));
         let (epoch, floor) =
             mark.as_ref().map_or((fresh, (Rev(0), 0)), |mark| (mark.epoch.clone(), mark.floor));
-        Ok(Found { epoch, is_clean: mark.is_some(), contents: Some(contents), floor })
+        let is_turned = self.lives % 2 == 1;
+        Ok(Found { epoch, is_clean: mark.is_some(), contents: Some(contents), floor, is_turned })
     }
 
     /// Holds what the cores have after a start against what there was before.

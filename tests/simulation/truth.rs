@@ -148,6 +148,14 @@ impl Truth {
         Ok(())
     }
 
+    /// The broker begins anew: how fast keys were written before is forgotten, and what came back was not written.
+    pub fn count_anew(&mut self) {
+        for life in &mut self.keys {
+            life.written_ms.clear();
+            life.counted = life.newest;
+        }
+    }
+
     /// Revisions of a key were made, so many in all: not more than its rate allows.
     pub fn written(&mut self, key: usize, newest: u64, now_ms: u64, rate: usize) -> Kept {
         let life = &mut self.keys[key];

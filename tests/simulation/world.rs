@@ -257,6 +257,7 @@ impl World {
             self.truth.forgets = self.plan.has(Fault::Tombstones);
         }
         self.check_found(&found, &before)?;
+        self.truth.count_anew();
         for client in &mut self.clients {
             client.line = None;
             client.page = None;

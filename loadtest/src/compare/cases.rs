@@ -41,10 +41,17 @@ impl Length {
 pub struct Case {
     /// As figures call it.
     pub name: &'static str,
-    /// Who takes part; but for [`MANY_KEYS`], the peers do as well.
+    /// Who takes part; but for those about two cores, the peers do as well.
     pub contenders: &'static [Contender],
     /// Runs it against one of them.
     pub run: fn(&mut Bench, Contender, Length) -> Result<Report, Failure>,
+}
+
+impl Case {
+    /// Whether peers take part: they have one core.
+    pub fn is_for_peers(&self) -> bool {
+        ![MANY_KEYS, MANY_KEYS_FEW_WRITERS].contains(&self.name)
+    }
 }
 
 /// What came of it.
@@ -60,6 +67,8 @@ pub struct Measured {
 
 /// The case about two cores; a peer has one.
 pub const MANY_KEYS: &str = "many-keys";
+/// The same, asked for so little at a time that neither core is kept busy.
+pub const MANY_KEYS_FEW_WRITERS: &str = "many-keys-few-writers";
 
 /// All of them, in the order they are run.
 pub const CASES: &[Case] = &[
@@ -105,6 +114,11 @@ pub const CASES: &[Case] = &[
     },
     Case {
         name: MANY_KEYS,
+        contenders: &[Contender::Lux, Contender::LuxOnTwo],
+        run: |bench, who, length| fanout(bench, who, length, Shape { keys: 100, producers: 100, ..THOUSAND }),
+    },
+    Case {
+        name: MANY_KEYS_FEW_WRITERS,
         contenders: &[Contender::Lux, Contender::LuxOnTwo],
         run: |bench, who, length| fanout(bench, who, length, Shape { keys: 100, producers: 10, ..THOUSAND }),
     },

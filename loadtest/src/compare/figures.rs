@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 
-use crate::compare::cases::{MANY_KEYS, Measured};
+use crate::compare::cases::{MANY_KEYS, MANY_KEYS_FEW_WRITERS, Measured};
 use crate::compare::peer::Peer;
 use crate::compare::server::Contender::{self, Accept, Echo, Lux, LuxOnTwo, Send};
 use crate::report::Report;
@@ -211,11 +211,14 @@ const FIGURES: &[(&str, &str, Option<f64>, Pick)] = &[
         },
     ),
     (
-        "100 keys, 1,000 viewers: processor per delivery, two cores ÷ one",
+        "100 keys, 100 producers, 1,000 viewers: processor per delivery, two cores ÷ one",
         MANY_KEYS,
         Some(1.15),
         |round, who| beside(who, cost(round, MANY_KEYS, LuxOnTwo, Lux, PER_DELIVERY)),
     ),
+    ("… with 10 producers, who keep neither core busy", MANY_KEYS_FEW_WRITERS, None, |round, who| {
+        beside(who, cost(round, MANY_KEYS_FEW_WRITERS, LuxOnTwo, Lux, PER_DELIVERY))
+    }),
     ("10,000 reconnect at once: failed handshakes", "churn-10000", Some(0.0), |round, who| {
         round.get("churn-10000", who, "failed handshakes")
     }),

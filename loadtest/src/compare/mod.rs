@@ -23,7 +23,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::failure::Failure;
 use crate::report::write_file;
-use cases::{Absence, CASES, Length, MANY_KEYS};
+use cases::{Absence, CASES, Length};
 use machine::Machine;
 use peer::Peer;
 use server::{Bench, Contender};
@@ -102,7 +102,7 @@ fn rounds(options: &Compare, scratch: &std::path::Path, began: Instant) -> Resul
         let wanted =
             |case: &&cases::Case| options.only.as_ref().is_none_or(|only| case.name.contains(only.as_str()));
         for case in CASES.iter().filter(wanted) {
-            let beside = if case.name == MANY_KEYS { &[][..] } else { &peers[..] };
+            let beside = if case.is_for_peers() { &peers[..] } else { &[][..] };
             for contender in order(case.contenders, beside, round) {
                 // What is known to be impossible is not tried again.
                 if absences.iter().any(|known| known.case == case.name && known.contender == contender) {

@@ -46,6 +46,8 @@ pub struct Fleet {
     pub openings: Latencies,
     /// All producers.
     pub producers: Vec<Producer>,
+    /// It lets others on its processor go first, between two connections.
+    pub gives_way: bool,
     viewers: Vec<Viewer>,
     live: usize,
     opening: usize,
@@ -72,6 +74,7 @@ impl Fleet {
             answers: Vec::new(),
             openings: Latencies::new(),
             producers: Vec::new(),
+            gives_way: false,
             viewers: Vec::new(),
             live: 0,
             opening: 0,
@@ -184,6 +187,7 @@ impl Fleet {
             // A few connects, then a look at what came: the broker works meanwhile.
             for greeting in greetings.by_ref().take(at_once.saturating_sub(self.opening).min(64)) {
                 self.begin_viewer(greeting);
+                self.give_way();
             }
             let now = self.clock.now();
             if now >= until {
@@ -208,8 +212,17 @@ impl Fleet {
 
     /// Ends all viewers' connections at once, without counting them as errors.
     pub fn drop_viewers(&mut self) {
-        self.viewers.clear();
+        for viewer in std::mem::take(&mut self.viewers) {
+            drop(viewer);
+            self.give_way();
+        }
         (self.live, self.opening) = (0, 0);
+    }
+
+    fn give_way(&self) {
+        if self.gives_way {
+            std::thread::yield_now();
+        }
     }
 
     /// From now on this viewer reads only through [`Fleet::read_slowly`].

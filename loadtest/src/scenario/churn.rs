@@ -81,6 +81,7 @@ fn storm(
     // If it may not be nicer, the figures are a little worse; that is all.
     let _ = rustix::process::nice(STORM_NICENESS);
     let mut fleet = Fleet::new(target, clock, false)?;
+    fleet.gives_way = true;
     let greeting = Some(target.watch(&format!("load-{}-storm", fresh_tag().as_str()))?);
     let greetings = || std::iter::repeat_n(greeting.clone(), options.viewers);
     fleet.open_viewers(greetings(), 256, 60.0, &mut |_| {})?;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::access::{Access, Origins};
-use crate::ids::{Epoch, ShardId};
+use crate::ids::{ConnId, Epoch, ShardId};
 use crate::limits::Limits;
 use crate::shard::{Config, Shard};
 use crate::time::Now;
@@ -34,4 +34,11 @@ pub fn shard(id: u16, shards: u16) -> Shard {
 /// The epoch of all of them.
 pub fn epoch() -> Epoch {
     Epoch::from_bits(1)
+}
+
+/// A newcomer who has asked this, and waits.
+pub fn ask(shard: &mut Shard, request: &str) -> ConnId {
+    let id = shard.opened(NOW);
+    shard.received(id, &mut request.as_bytes().to_vec(), NOW);
+    id
 }

@@ -152,7 +152,7 @@ mod tests {
     use crate::ids::{ConnId, ShardId};
     use crate::key::Key;
     use crate::shard::Shard;
-    use crate::shard::bare::{NOW, SEED, shard};
+    use crate::shard::bare::{NOW, SEED, ask, shard};
     use crate::shard::owner::Owner;
 
     fn foreign_key() -> String {
@@ -160,13 +160,6 @@ mod tests {
         let is_foreign =
             |name: &String| owner.of(owner.hash(&Key::parse(name.as_bytes()).unwrap())) == ShardId(1);
         (0..).map(|n| format!("board-{n}")).find(is_foreign).unwrap()
-    }
-
-    /// A peer that asks this, and waits.
-    fn peer(shard: &mut Shard, request: &str) -> ConnId {
-        let id = shard.opened(NOW);
-        shard.received(id, &mut request.as_bytes().to_vec(), NOW);
-        id
     }
 
     /// Whatever the cores have for each other is brought; then what this peer of the first one is told.
@@ -205,23 +198,23 @@ mod tests {
         // Two who stay, with as many as can be coming and going before and after them.
         let come_and_go = |near: &mut Shard| {
             for n in 0..4_000 {
-                let id = peer(near, &asks[n % asks.len()]);
+                let id = ask(near, &asks[n % asks.len()]);
                 near.ended(id, NOW);
             }
         };
         come_and_go(&mut near);
-        let writer = peer(&mut near, &put);
-        let viewer = peer(&mut near, &watch);
+        let writer = ask(&mut near, &put);
+        let viewer = ask(&mut near, &watch);
         come_and_go(&mut near);
-        let late = peer(&mut near, &all);
+        let late = ask(&mut near, &all);
         come_and_go(&mut near);
         let waiting = near.counters().link_waiting;
         assert!(waiting < 64, "{waiting} messages for three who wait");
         assert!(told(&mut near, &mut far, writer).contains("HTTP/1.1 201"));
         // They stay watchers, of what they watch and of nothing else.
-        let change = peer(&mut near, &put);
+        let change = ask(&mut near, &put);
         for id in [viewer, late] {
-            let next = peer(&mut near, &put);
+            let next = ask(&mut near, &put);
             let said = told(&mut near, &mut far, id);
             assert!(said.contains("\"data\":1"), "{said}");
             near.ended(next, NOW);

@@ -177,19 +177,11 @@ fn appetite(conn: &Conn) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::ids::ConnId;
-    use crate::shard::Shard;
-    use crate::shard::bare::{self, NOW};
+    use crate::shard::bare::{self, NOW, ask};
 
     const PUT: &str = "PUT /api/lux/board HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{\"data\":1}";
     const WATCH: &str = "GET /api/lux/stream/board HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-
-    fn ask(shard: &mut Shard, request: &str) -> ConnId {
-        let id = shard.opened(NOW);
-        shard.received(id, &mut request.as_bytes().to_vec(), NOW);
-        id
-    }
 
     #[test]
     fn a_state_that_goes_with_the_beginning_is_not_told_again() {

@@ -66,25 +66,22 @@ impl Shard {
         let entry = &*entry;
         let groups = entry.groups.iter().filter_map(|group| self.groups.get(*group));
         let places = std::iter::once(&entry.watchers).chain(groups.map(|group| &group.watchers));
-        let mut places = places.filter(|place| place.count() > 0);
-        let Some(first) = places.next() else { return };
-        let others: SmallVec<[&Watchers; 2]> = places.collect();
+        let places: SmallVec<[&Watchers; 2]> = places.filter(|place| place.count() > 0).collect();
         let mut telling = Telling {
             key,
             late,
-            may_overlap: !others.is_empty(),
+            may_overlap: places.len() > 1,
             owned: entry.owned,
             conns: &mut self.conns,
             links: &mut self.links,
             ready: &mut self.ready,
             counters: &mut self.counters,
         };
-        first.iter().for_each(|watcher| telling.tell(watcher));
-        for place in &others {
+        for place in &places {
             place.iter().for_each(|watcher| telling.tell(watcher));
         }
-        for place in others.iter().chain((!others.is_empty()).then_some(&first)) {
-            place.iter().for_each(|watcher| telling.is_over(watcher));
+        if telling.may_overlap {
+            places.iter().flat_map(|place| place.iter()).for_each(|watcher| telling.forget(watcher));
         }
     }
 }
@@ -130,8 +127,8 @@ impl Telling<'_> {
         }
     }
 
-    /// Everybody was told.
-    fn is_over(&mut self, watcher: Watcher) {
+    /// Everybody was told: who was is not kept.
+    fn forget(&mut self, watcher: Watcher) {
         if let Watcher::Conn(id) = watcher
             && let Some(conn) = self.conns.get_mut(id)
         {
@@ -143,16 +140,8 @@ impl Telling<'_> {
 #[cfg(test)]
 mod tests {
     use crate::conn::explain::Has;
-    use crate::ids::ConnId;
     use crate::key::Key;
-    use crate::shard::Shard;
-    use crate::shard::bare::{self, NOW};
-
-    fn ask(shard: &mut Shard, request: &str) -> ConnId {
-        let id = shard.opened(NOW);
-        shard.received(id, &mut request.as_bytes().to_vec(), NOW);
-        id
-    }
+    use crate::shard::bare::{self, NOW, ask};
 
     #[test]
     fn who_watches_a_key_in_two_ways_is_told_of_a_change_once() {

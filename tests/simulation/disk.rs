@@ -57,19 +57,18 @@ pub struct Found {
     pub is_clean: bool,
     contents: Option<Contents>,
     floor: (Rev, u64),
-    /// Records come the other way round than they were written: a broker reads in several threads.
-    is_turned: bool,
 }
 
 impl Found {
-    /// States for one core, which takes what it owns.
-    pub fn restored(&self, owner: &Owner) -> Restored {
+    /// States for one core, which takes what it owns; turned round, as a broker that reads in several threads has
+    /// them in any order.
+    pub fn restored(&self, owner: &Owner, is_turned: bool) -> Restored {
         let states = self.contents.iter().flat_map(|contents| &contents.states);
         let hashed = |(key, record): &(lux::key::Key, lux::wire::record::Record)| {
             (key.clone(), owner.hash(key), record.clone())
         };
         let mut states: Vec<_> = states.map(hashed).collect();
-        if self.is_turned {
+        if is_turned {
             states.reverse();
         }
         Restored { states: vec![states], floor: self.floor }
@@ -262,8 +261,7 @@ impl World {
             disk.old_mark.clone_from(&mark);
         }
         if !self.plan.has(Fault::Snapshot) || disk.file.is_empty() {
-            let floor = (Rev(0), 0);
-            return Ok(Found { epoch: fresh, is_clean: false, contents: None, floor, is_turned: false });
+            return Ok(Found { epoch: fresh, is_clean: false, contents: None, floor: (Rev(0), 0) });
         }
         let contents = match read_all(&disk.file[..]) {
             Ok(contents) => contents,
@@ -273,8 +271,7 @@ impl World {
         let mark = Mark::read(&mark).filter(|mark| mark.vouches_for(contents.generation, contents.len, true));
         let (epoch, floor) =
             mark.as_ref().map_or((fresh, (Rev(0), 0)), |mark| (mark.epoch.clone(), mark.floor));
-        let is_turned = self.lives % 2 == 1;
-        Ok(Found { epoch, is_clean: mark.is_some(), contents: Some(contents), floor, is_turned })
+        Ok(Found { epoch, is_clean: mark.is_some(), contents: Some(contents), floor })
     }
 
     /// Holds what the cores have after a start against what there was before.

@@ -284,7 +284,7 @@ impl World {
             return shard;
         }
         let mut shard = shard.with_snapshots();
-        shard.restore(found.restored(owner));
+        shard.restore(found.restored(owner, self.lives % 2 == 1));
         shard
     }
 

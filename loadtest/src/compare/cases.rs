@@ -50,7 +50,7 @@ pub struct Case {
 impl Case {
     /// Whether peers take part: they have one core.
     pub fn is_for_peers(&self) -> bool {
-        ![MANY_KEYS, MANY_KEYS_FEW_WRITERS].contains(&self.name)
+        !self.contenders.contains(&Contender::LuxOnTwo)
     }
 }
 
@@ -65,7 +65,7 @@ pub struct Measured {
     pub report: Report,
 }
 
-/// The case about two cores; a peer has one.
+/// The case about two cores.
 pub const MANY_KEYS: &str = "many-keys";
 /// The same, asked for so little at a time that neither core is kept busy.
 pub const MANY_KEYS_FEW_WRITERS: &str = "many-keys-few-writers";

@@ -259,6 +259,16 @@ mod tests {
         all.iter().map(line).collect()
     }
 
+    fn restored(given: Part, floor: (Rev, u64)) -> Store {
+        let hashed = given.into_iter().map(|(name, record)| {
+            let at = name.as_str()[4..].parse().unwrap();
+            (name, hash(at), record)
+        });
+        let mut store = Store::default();
+        store.restore(vec![hashed.collect()], floor);
+        store
+    }
+
     #[test]
     fn only_what_changed_is_given_out_and_each_key_once() {
         let mut store = store();
@@ -356,12 +366,7 @@ mod tests {
         let stale = Draft::of_kept(&key(3), b"0").seal(&key(3), Rev(1), 1);
         given.insert(0, (key(3), stale.clone()));
         given.push((key(3), stale));
-        let hashed = given.into_iter().map(|(name, record)| {
-            let at = name.as_str()[4..].parse().unwrap();
-            (name, hash(at), record)
-        });
-        let mut new = Store::default();
-        new.restore(vec![hashed.collect()], old.floor());
+        let mut new = restored(given, old.floor());
         assert_eq!(
             (new.keys_live(), new.tombstones(), new.bytes_live(), new.floor()),
             (old.keys_live(), 59, new.bytes_live(), old.floor())
@@ -395,12 +400,7 @@ mod tests {
         let given = old.next_part().unwrap();
         ids.into_iter().for_each(|id| old.forget(id));
         assert_eq!(old.floor().0, Rev(6), "who watches key 1 is shown its deletion there");
-        let mut new = Store::default();
-        let hashed = given.into_iter().map(|(name, record)| {
-            let at = name.as_str()[4..].parse().unwrap();
-            (name, hash(at), record)
-        });
-        new.restore(vec![hashed.collect()], (old.floor().0, 0));
+        let mut new = restored(given, (old.floor().0, 0));
         assert_eq!(new.floor(), (Rev(6), 6), "nor is it written anew before the time of its deletion");
         assert_eq!((new.find(&key(1), hash(1)), new.tombstones()), (None, 0));
         put(&mut new, 1);
